@@ -1,0 +1,23 @@
+# counterfoil_library(NAME SOURCES... [PUBLIC targets...] [PRIVATE targets...])
+#
+# One static library per floor, made of every .cpp in the calling folder (and the SUBFOLDERS named), so that adding
+# a file to a floor touches no build file.
+function(counterfoil_library name)
+  cmake_parse_arguments(ARG "" "" "SUBFOLDERS;PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(folder IN LISTS ARG_SUBFOLDERS)
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+    list(APPEND sources ${more})
+  endforeach()
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    set(kind PUBLIC)
+    target_link_libraries(${name} PRIVATE ${ARG_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    set(kind INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_PRIVATE})
+  endif()
+  target_include_directories(${name} ${kind} ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} ${kind} ${ARG_PUBLIC})
+endfunction()
