@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from golden import Family, nchw, nhwc
 
 
-def conv(x, weight, bias=None, **geometry):
-    return nhwc(F.conv2d(nchw(x), nchw(weight), bias, **geometry))
+def conv(x, weight, bias=None, padding=0, **geometry):
+    """padding: one number, or (top, bottom, left, right)."""
+    top, bottom, left, right = padding if isinstance(padding, tuple) else (padding,) * 4
+    return nhwc(F.conv2d(F.pad(nchw(x), (left, right, top, bottom)), nchw(weight), bias, **geometry))
 
 
 def linear():
@@ -26,6 +28,8 @@ def linear():
 
 
 def geometry(stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    if len(padding) == 2:
+        padding = (padding[0], padding[0], padding[1], padding[1])
     return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 
@@ -48,6 +52,7 @@ def conv2d():
         ("one_channel_in", (1, 7, 7, 1), (4, 3, 3, 1), True, geometry(padding=(1, 1))),
         ("one_channel_out", (2, 5, 5, 6), (1, 3, 3, 6), True, geometry(padding=(1, 1))),
         ("uneven", (2, 6, 11, 2), (3, 1, 3, 2), True, geometry((2, 3), (0, 2), (1, 2))),
+        ("one_sided_padding_stride2", (2, 6, 8, 2), (3, 3, 3, 2), True, geometry((2, 2), (0, 1, 0, 1))),
         ("one_pixel", (3, 1, 1, 2), (2, 3, 3, 2), True, geometry(padding=(1, 1))),
     ]:
         leaves = {"x": x, "weight": weight} | ({"bias": (weight[0],)} if bias else {})
@@ -74,7 +79,12 @@ def conv_transpose2d():
         leaves = {"x": x, "weight": weight} | ({"bias": (outputs,)} if bias else {})
 
         def function(x, weight, bias=None, g=g, output_padding=output_padding):
-            return nhwc(F.conv_transpose2d(nchw(x), nchw(weight), bias, output_padding=output_padding, **g))
+            pads = g["padding"][0], g["padding"][2]
+            return nhwc(
+                F.conv_transpose2d(
+                    nchw(x), nchw(weight), bias, g["stride"], pads, output_padding, g["groups"], g["dilation"]
+                )
+            )
 
         family.case(case, leaves, function, g | {"output_padding": output_padding})
     family.write()
@@ -104,11 +114,19 @@ def batch_norm():
             y = F.batch_norm(nchw(x), mean, var, gamma, beta, True, momentum, eps)
             _, batch_mean, batch_var = normalise(x, (0, 1, 2), eps)
             return nhwc(y), {
-                "batch_mean": batch_mean, "batch_var": batch_var, "running_mean": mean, "running_var": var,
+                "batch_mean": batch_mean,
+                "batch_var": batch_var,
+                "running_mean": mean,
+                "running_var": var,
             }
 
-        family.case(case, {"x": x, "gamma": (c,), "beta": (c,)}, train, {"eps": eps, "momentum": momentum, "train": True},
-                    {"running_mean_before": mean0, "running_var_before": var0})
+        family.case(
+            case,
+            {"x": x, "gamma": (c,), "beta": (c,)},
+            train,
+            {"eps": eps, "momentum": momentum, "train": True},
+            {"running_mean_before": mean0, "running_var_before": var0},
+        )
     for case, x, eps in [("eval", (2, 3, 4, 3), 1e-5), ("eval_batch1", (1, 1, 3, 2), 1e-3)]:
         c = x[3]
         stats = {"running_mean": np.linspace(-1, 1, c), "running_var": np.linspace(0.5, 2, c)}
@@ -123,12 +141,17 @@ def batch_norm():
         ("conditional_one_class", (2, 3, 2, 2), [0, 0], 1, 1e-5),
         ("conditional_batch1", (1, 4, 5, 1), [1], 2, 1e-3),
     ]:
+
         def conditional(x, gamma, beta, labels, eps=eps):
             scale, shift = (F.embedding(labels, table)[:, None, None, :] for table in (gamma, beta))
             return normalise(x, (0, 1, 2), eps)[0] * scale + shift
 
-        family.case(case, {"x": x, "gamma": (classes, x[3]), "beta": (classes, x[3]), "labels": np.array(labels)},
-                    conditional, {"eps": eps, "train": True})
+        family.case(
+            case,
+            {"x": x, "gamma": (classes, x[3]), "beta": (classes, x[3]), "labels": np.array(labels)},
+            conditional,
+            {"eps": eps, "train": True},
+        )
     family.write()
 
 
@@ -139,6 +162,7 @@ def instance_norm():
         ("plain", (2, 3, 3, 2), 1e-5, False),
         ("batch1_one_channel", (1, 5, 2, 1), 1e-6, True),
     ]:
+
         def function(x, gamma=None, beta=None, eps=eps):
             return nhwc(F.instance_norm(nchw(x), weight=gamma, bias=beta, eps=eps))
 
@@ -168,8 +192,13 @@ def spectral_norm():
     ]:
         u = family.random(case + ".u").standard_normal(weight[0])
         u /= np.linalg.norm(u)
-        family.case(case, {"weight": weight}, lambda weight, u=u, n=iterations: spectral_weight(weight, torch.tensor(u), n),
-                    {"iterations": iterations, "eps": 1e-12}, {"u": u})
+        family.case(
+            case,
+            {"weight": weight},
+            lambda weight, u=u, n=iterations: spectral_weight(weight, torch.tensor(u), n),
+            {"iterations": iterations, "eps": 1e-12},
+            {"u": u},
+        )
     family.write()
 
 
@@ -194,13 +223,21 @@ def pooling():
         ("k3s2", (1, 8, 7, 2), (3, 3), (2, 2), (0, 0)),
         ("uneven", (1, 5, 6, 2), (1, 3), (2, 1), (0, 1)),
     ]:
-        g = {"kernel": kernel, "stride": stride, "padding": padding}
+        g = {"kernel": kernel, "stride": stride, "padding": geometry(padding=padding)["padding"]}
         family.case("max_" + case, {"x": x}, lambda x, a=(kernel, stride, padding): nhwc(F.max_pool2d(nchw(x), *a)), g)
-        family.case("avg_" + case, {"x": x}, lambda x, a=(kernel, stride, padding): nhwc(
-            F.avg_pool2d(nchw(x), *a, count_include_pad=True)), g | {"count_include_pad": True})
+        family.case(
+            "avg_" + case,
+            {"x": x},
+            lambda x, a=(kernel, stride, padding): nhwc(F.avg_pool2d(nchw(x), *a, count_include_pad=True)),
+            g | {"count_padding": True},
+        )
         if max(padding):
-            family.case(f"avg_{case}_inside", {"x": x}, lambda x, a=(kernel, stride, padding): nhwc(
-                F.avg_pool2d(nchw(x), *a, count_include_pad=False)), g | {"count_include_pad": False})
+            family.case(
+                f"avg_{case}_inside",
+                {"x": x},
+                lambda x, a=(kernel, stride, padding): nhwc(F.avg_pool2d(nchw(x), *a, count_include_pad=False)),
+                g | {"count_padding": False},
+            )
     for case, x in [("plain", (3, 4, 5, 2)), ("batch1_one_channel", (1, 3, 1, 1))]:
         family.case("global_avg_" + case, {"x": x}, lambda x: x.mean((1, 2)))
         family.case("global_sum_" + case, {"x": x}, lambda x: x.sum((1, 2)))
@@ -215,8 +252,12 @@ def upsampling():
         ("x2_by_x4", (1, 3, 2, 2), (6, 8)),
         ("one_pixel", (2, 1, 1, 3), (4, 4)),
     ]:
-        family.case("nearest_" + case, {"x": x}, lambda x, s=size: nhwc(F.interpolate(nchw(x), s, mode="nearest")),
-                    {"size": size})
+        family.case(
+            "nearest_" + case,
+            {"x": x},
+            lambda x, s=size: nhwc(F.interpolate(nchw(x), s, mode="nearest")),
+            {"size": size},
+        )
     for case, x, size in [
         ("x2", (2, 3, 4, 2), (6, 8)),
         ("leftover", (1, 5, 7, 2), (8, 11)),
@@ -224,26 +265,46 @@ def upsampling():
         ("same", (1, 3, 3, 1), (3, 3)),
         ("one_pixel", (2, 1, 1, 2), (3, 4)),
     ]:
-        family.case("bilinear_" + case, {"x": x}, lambda x, s=size: nhwc(
-            F.interpolate(nchw(x), s, mode="bilinear", align_corners=False)), {"size": size, "align_corners": False})
+        family.case(
+            "bilinear_" + case,
+            {"x": x},
+            lambda x, s=size: nhwc(F.interpolate(nchw(x), s, mode="bilinear", align_corners=False)),
+            {"size": size, "align_corners": False},
+        )
+    family.case(
+        "upsample_concat",
+        {"low": (2, 2, 3, 3), "skip": (2, 4, 6, 2)},
+        lambda low, skip: torch.cat([low.repeat_interleave(2, 1).repeat_interleave(2, 2), skip], 3),
+    )
     family.write()
 
 
 def rearranging():
     family = Family("rearranging")
-    family.case("concat_channels", {"a": (2, 3, 4, 2), "b": (2, 3, 4, 3), "c": (2, 3, 4, 1)},
-                lambda a, b, c: torch.cat([a, b, c], 3), {"axis": 3})
+    family.case(
+        "concat_channels",
+        {"a": (2, 3, 4, 2), "b": (2, 3, 4, 3), "c": (2, 3, 4, 1)},
+        lambda a, b, c: torch.cat([a, b, c], 3),
+        {"axis": 3},
+    )
     family.case("concat_batch", {"a": (1, 3, 2, 2), "b": (3, 3, 2, 2)}, lambda a, b: torch.cat([a, b], 0), {"axis": 0})
     for case, x, before, after, value in [
         ("pad", (2, 3, 4, 2), (1, 2), (0, 3), 0.0),
         ("pad_value", (1, 2, 3, 1), (2, 0), (1, 1), -1.5),
     ]:
         pads = (0, 0, before[1], after[1], before[0], after[0])
-        family.case(case, {"x": x}, lambda x, p=pads, v=value: F.pad(x, p, value=v),
-                    {"before": before, "after": after, "value": value})
-    family.case("slice_space", {"x": (2, 5, 6, 2)}, lambda x: x[:, 1:4, 2:6, :],
-                {"begin": [0, 1, 2, 0], "end": [2, 4, 6, 2]})
-    family.case("slice_channels", {"x": (2, 3, 2, 5)}, lambda x: x[..., 1:3], {"begin": [0, 0, 0, 1], "end": [2, 3, 2, 3]})
+        family.case(
+            case,
+            {"x": x},
+            lambda x, p=pads, v=value: F.pad(x, p, value=v),
+            {"before": before, "after": after, "value": value},
+        )
+    family.case(
+        "slice_space", {"x": (2, 5, 6, 2)}, lambda x: x[:, 1:4, 2:6, :], {"begin": [0, 1, 2, 0], "end": [2, 4, 6, 2]}
+    )
+    family.case(
+        "slice_channels", {"x": (2, 3, 2, 5)}, lambda x: x[..., 1:3], {"begin": [0, 0, 0, 1], "end": [2, 3, 2, 3]}
+    )
     family.write()
 
 
@@ -300,16 +361,37 @@ def blocks():
         ("discriminator_first", (2, 4, 4, 1), 3, "down", False),
     ]:
         inputs = x[3]
-        leaves = {"x": x, "conv1": (outputs, 3, 3, inputs), "bias1": (outputs,), "conv2": (outputs, 3, 3, outputs), "bias2": (outputs,)}
+        leaves = {
+            "x": x,
+            "conv1": (outputs, 3, 3, inputs),
+            "bias1": (outputs,),
+            "conv2": (outputs, 3, 3, outputs),
+            "bias2": (outputs,),
+        }
         if with_norm:
             leaves |= {"gamma1": (inputs,), "beta1": (inputs,), "gamma2": (outputs,), "beta2": (outputs,)}
         if how != "same" or inputs != outputs:
             leaves |= {"skip": (outputs, 1, 1, inputs), "skip_bias": (outputs,)}
 
-        def function(x, gamma1=None, beta1=None, gamma2=None, beta2=None, how=how, with_norm=with_norm, first="first" in case, **rest):
+        def function(
+            x,
+            gamma1=None,
+            beta1=None,
+            gamma2=None,
+            beta2=None,
+            how=how,
+            with_norm=with_norm,
+            first="first" in case,
+            **rest,
+        ):
             return block(x, how, norms=(gamma1, beta1, gamma2, beta2) if with_norm else None, first=first, **rest)
 
-        family.case(case, leaves, function, {"resize": how, "norm": with_norm, "first": "first" in case} | ({"eps": 1e-3} if with_norm else {}))
+        family.case(
+            case,
+            leaves,
+            function,
+            {"resize": how, "norm": with_norm, "first": "first" in case} | ({"eps": 1e-3} if with_norm else {}),
+        )
 
     def projection(features, labels, psi_weight, psi_bias, thresholds):
         """psi(phi) + sum over i < label of v_i . phi, phi the sum over space of the rectified features."""
@@ -323,7 +405,13 @@ def blocks():
         ("projection_batch1", (1, 4, 4, 2), 10, [9]),
     ]:
         c = features[3]
-        leaves = {"features": features, "labels": np.array(labels), "psi_weight": (1, c), "psi_bias": (1,), "thresholds": (bins - 1, c)}
+        leaves = {
+            "features": features,
+            "labels": np.array(labels),
+            "psi_weight": (1, c),
+            "psi_bias": (1,),
+            "thresholds": (bins - 1, c),
+        }
         family.case(case, leaves, projection, {"bins": bins})
     family.write()
 
@@ -331,38 +419,71 @@ def blocks():
 def images():
     family = Family("images")
 
-    def blur(x, sigma, radius):
+    def blur(x, sigma, radius, border):
         taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=x.dtype) / sigma) ** 2)
         taps = taps / taps.sum()
-        c = x.shape[3]
-        rows = F.conv2d(nchw(x), taps.view(1, 1, -1, 1).repeat(c, 1, 1, 1), padding=(radius, 0), groups=c)
-        return nhwc(F.conv2d(rows, taps.view(1, 1, 1, -1).repeat(c, 1, 1, 1), padding=(0, radius), groups=c)), {"taps": taps}
+        c, mode = x.shape[3], {"zero": "constant", "replicate": "replicate"}[border]
+        h = F.pad(nchw(x), (radius,) * 4, mode=mode)
+        h = F.conv2d(h, taps.view(1, 1, -1, 1).repeat(c, 1, 1, 1), groups=c)
+        return nhwc(F.conv2d(h, taps.view(1, 1, 1, -1).repeat(c, 1, 1, 1), groups=c)), {"taps": taps}
 
     for case, x, sigma, radius in [
         ("gaussian_blur", (2, 7, 6, 2), 1.0, 3),
         ("gaussian_blur_wide", (1, 5, 4, 1), 3.0, 9),
-        ("gaussian_blur_narrow", (1, 3, 5, 3), 0.5, 1),
+        ("gaussian_blur_narrow", (1, 3, 5, 3), 0.5, 2),
     ]:
-        family.case(case, {"x": x}, lambda x, s=sigma, r=radius: blur(x, s, r), {"sigma": sigma, "radius": radius, "border": "zero"})
+        for border in ("zero", "replicate"):
+            family.case(
+                f"{case}_{border}",
+                {"x": x},
+                lambda x, a=(sigma, radius, border): blur(x, *a),
+                {"sigma": sigma, "radius": radius, "border": border},
+            )
 
-    def warp(x, matrix):
-        grid = F.affine_grid(matrix, (x.shape[0], x.shape[3], x.shape[1], x.shape[2]), align_corners=False)
+    def warp(x, theta, size=None):
+        height, width = size or x.shape[1:3]
+        grid = F.affine_grid(theta, (x.shape[0], x.shape[3], height, width), align_corners=False)
         return nhwc(F.grid_sample(nchw(x), grid, mode="bilinear", padding_mode="zeros", align_corners=False))
 
     turn = np.deg2rad(20.0)
     rotation = [[np.cos(turn), -np.sin(turn), 0.1], [np.sin(turn), np.cos(turn), -0.2]]
-    for case, x, matrices in [
+    for case, x, thetas in [
         ("affine_rotation", (2, 6, 5, 2), [rotation, [[0.8, 0.0, 0.0], [0.0, 0.8, 0.0]]]),
         ("affine_zoom_out", (1, 5, 7, 1), [[[1.6, 0.0, 0.3], [0.0, 1.3, 0.0]]]),
         ("affine_flip", (1, 4, 5, 3), [[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]),
         ("affine_identity", (1, 3, 4, 1), [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]),
     ]:
-        family.case(case, {"x": x, "matrix": np.array(matrices)}, warp,
-                    {"interpolation": "bilinear", "outside": "zero", "align_corners": False}, constant=("matrix",))
+        family.case(
+            case,
+            {"x": x, "theta": np.array(thetas)},
+            warp,
+            {"interpolation": "bilinear", "outside": "zero", "align_corners": False},
+            constant=("theta",),
+        )
+    family.case(
+        "affine_resized",
+        {"x": (1, 6, 5, 2), "theta": np.array([rotation])},
+        lambda x, theta: warp(x, theta, (4, 7)),
+        {"size": [4, 7]},
+        constant=("theta",),
+    )
     family.write()
 
 
 if __name__ == "__main__":
-    for generate in (linear, conv2d, conv_transpose2d, batch_norm, instance_norm, spectral_norm, embedding, pooling,
-                     upsampling, rearranging, activations, blocks, images):
+    for generate in (
+        linear,
+        conv2d,
+        conv_transpose2d,
+        batch_norm,
+        instance_norm,
+        spectral_norm,
+        embedding,
+        pooling,
+        upsampling,
+        rearranging,
+        activations,
+        blocks,
+        images,
+    ):
         generate()
