@@ -1,0 +1,98 @@
+#include "kernels/caching_allocator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace counterfoil {
+
+CachingAllocator::CachingAllocator(std::string name, SystemAllocate system_allocate, SystemRelease system_release)
+    : name_(std::move(name)),
+      system_allocate_(std::move(system_allocate)),
+      system_release_(std::move(system_release)) {}
+
+CachingAllocator::~CachingAllocator() {
+  trim();
+}
+
+std::size_t CachingAllocator::size_class(std::size_t bytes) {
+  constexpr std::size_t kSmallest = 256;
+  constexpr std::size_t kLarge = std::size_t{1} << 20;
+  if (bytes <= kSmallest) return kSmallest;
+  if (bytes <= kLarge) return std::bit_ceil(bytes);
+  const std::size_t step = std::bit_floor(bytes) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+void* CachingAllocator::allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  constexpr std::size_t kLimit = std::size_t{1} << 46;
+  if (bytes > kLimit) fail("{}: cannot allocate {} bytes", name_, bytes);
+  const std::size_t size = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  void* data = nullptr;
+  if (const auto found = cached_.find(size); found != cached_.end() && !found->second.empty()) {
+    data = found->second.back();
+    found->second.pop_back();
+  } else {
+    ++use_.system_calls;
+    data = system_allocate_(size);
+    if (data == nullptr) {
+      trim_locked();
+      data = system_allocate_(size);
+    }
+    if (data == nullptr) fail("{}: out of memory: {} bytes asked for, {} bytes in use", name_, size, use_.in_use);
+    use_.reserved += size;
+    // Capacity for every live block of this class, so that release() never allocates.
+    std::vector<void*>& blocks = cached_[size];
+    blocks.reserve(blocks.capacity() + 1);
+  }
+  use_.in_use += size;
+  use_.high_water = std::max(use_.high_water, use_.in_use);
+  return data;
+}
+
+void CachingAllocator::release(void* data, std::size_t bytes) noexcept {
+  if (data == nullptr) return;
+  const std::size_t size = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  use_.in_use -= size;
+  cached_.find(size)->second.push_back(data);
+}
+
+MemoryUse CachingAllocator::use() const {
+  const std::lock_guard lock(mutex_);
+  return use_;
+}
+
+void CachingAllocator::reset_high_water() {
+  const std::lock_guard lock(mutex_);
+  use_.high_water = use_.in_use;
+}
+
+void CachingAllocator::trim() {
+  const std::lock_guard lock(mutex_);
+  trim_locked();
+}
+
+void CachingAllocator::trim_locked() {
+  for (auto& [size, blocks] : cached_) {
+    for (void* data : blocks) system_release_(data, size);
+    use_.reserved -= size * blocks.size();
+    blocks.clear();
+  }
+}
+
+void* allocate_host_memory(std::size_t bytes) {
+  constexpr std::size_t kAlignment = 64;
+  return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+}
+
+void release_host_memory(void* data, std::size_t) {
+  std::free(data);
+}
+
+}  // namespace counterfoil
