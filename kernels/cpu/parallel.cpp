@@ -10,7 +10,6 @@
 #include <omp.h>
 
 #include "kernels/device.h"
-#include "kernels/error.h"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -19,29 +18,11 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-namespace counterfoil {
+namespace counterfoil::cpu {
 
 namespace {
 
-constexpr int kMaxThreads = 256;
-
-std::atomic<int> threads_wanted{0};
-
-}  // namespace
-
-void set_thread_count(int threads) {
-  if (threads < 1 || threads > kMaxThreads) fail("threads: expected 1 to {}, got {}", kMaxThreads, threads);
-  threads_wanted = threads;
-}
-
-int thread_count() {
-  const int wanted = threads_wanted.load(std::memory_order_relaxed);
-  return wanted > 0 ? wanted : std::clamp(omp_get_num_procs(), 1, kMaxThreads);
-}
-
-namespace cpu {
-
-namespace {
+constexpr int kMaxWorkers = 256;
 
 thread_local bool inside_chunk = false;
 thread_local int current_worker = 0;
@@ -79,7 +60,7 @@ struct Loop {
         chunks(chunk_count(count_, grain_)),
         function(function_),
         body(body_),
-        workers(chunks == 1 ? 1 : thread_count()) {
+        workers(chunks == 1 ? 1 : std::min(thread_count(), kMaxWorkers)) {
     for (int worker = 0; worker < workers; ++worker)
       cursors[static_cast<std::size_t>(worker)].next = range_begin(worker);
   }
@@ -93,7 +74,7 @@ struct Loop {
   struct alignas(64) Cursor {
     std::int64_t next;
   };
-  std::array<Cursor, kMaxThreads> cursors;
+  std::array<Cursor, kMaxWorkers> cursors;
   std::mutex mutex;
   std::exception_ptr failure;
   std::int64_t failed_chunk = std::numeric_limits<std::int64_t>::max();
@@ -184,6 +165,4 @@ void run_chunks(std::int64_t count, std::int64_t grain, ChunkFunction function, 
 
 }  // namespace detail
 
-}  // namespace cpu
-
-}  // namespace counterfoil
+}  // namespace counterfoil::cpu
