@@ -1,11 +1,19 @@
 #pragma once
 
 #include "autograd/variable.h"
+#include "kernels/backend.h"
 #include "tensor/random.h"
 
 // Elementwise operations. Two-argument ones broadcast (the shorter shape gets leading ones); gradients are summed back.
+// A node is named like its function ("add", "relu", ...; activate() and the operators make the nodes of the functions
+// they stand for); unary nodes carry a UnaryAttribute.
 
 namespace counterfoil {
+
+struct UnaryAttribute {
+  UnaryOp op;
+  double p0 = 0, p1 = 0;  ///< slope, bounds, ...: see UnaryOp
+};
 
 Variable add(const Variable& a, const Variable& b);
 Variable subtract(const Variable& a, const Variable& b);
@@ -48,6 +56,10 @@ Variable elu(const Variable& x, double alpha);
 Variable clip(const Variable& x, double low, double high);  ///< derivative 1 from low to high, both included, else 0
 /// identity, relu, leaky_relu, tanh or sigmoid by name.
 Variable activate(const Variable& x, Activation activation, double slope = 0);
+
+/// d_y * a'(a^-1(y)): the derivative of an epilogue's activation from its output. Differentiable in d_y, and in y where
+/// a is curved.
+Variable activation_backward(Activation activation, const Variable& y, const Variable& d_y, double slope);
 
 /// 1 where x > threshold, else 0. No gradient.
 Variable greater_than(const Variable& x, double threshold);

@@ -4,11 +4,13 @@
 #include "tensor/ops.h"
 
 // Reductions keep the reduced axes with extent 1; no axes named means all of them, and the result has shape [1, ...,
-// 1].
+// 1]. Nodes are named like their functions; mean, norm_per_image are made of others.
 
 namespace counterfoil {
 
 Variable sum(const Variable& x, const Axes& axes = {});
+Variable sum_abs(const Variable& x, const Axes& axes = {});
+Variable sum_squares(const Variable& x, const Axes& axes = {});
 Variable mean(const Variable& x, const Axes& axes = {});
 /// Sums x down to a shape that broadcasts to x's (adjoint of broadcast_to).
 Variable sum_to(const Variable& x, const Shape& shape);

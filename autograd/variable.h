@@ -16,7 +16,8 @@ namespace counterfoil {
 
 class Node;
 
-/// A tensor on the tape. Cheap to copy: copies are the same variable. A Tensor converts to a constant Variable.
+/// A tensor on the tape. Cheap to copy: copies are the same variable. A Tensor converts to a constant Variable, an
+/// undefined Tensor to an undefined Variable; on that anything but defined(), assignment and destruction throws.
 class Variable {
  public:
   Variable() = default;
@@ -35,7 +36,7 @@ class Variable {
   /// True for leaves and for what was recorded from them.
   bool requires_grad() const;
   /// The operation that made this; null for leaves and constants.
-  const std::shared_ptr<Node>& node() const;
+  std::shared_ptr<const Node> node() const;
   /// The same value as a constant.
   Variable detach() const { return Variable(value()); }
   double item() const { return value().item(); }
@@ -46,7 +47,11 @@ class Variable {
  private:
   friend class Node;
   friend class Engine;
+  friend Variable record(std::string_view, Tensor, std::vector<Variable>,
+                         std::function<std::vector<Variable>(const Node&, const Variable&, const std::vector<bool>&)>,
+                         std::any);
   struct Cell;
+  explicit Variable(std::shared_ptr<Cell> cell);
   std::shared_ptr<Cell> cell_;
 };
 
@@ -59,7 +64,7 @@ using Needs = std::vector<bool>;
 /// operations on Variables only, so that it can itself be differentiated. An undefined entry means zero.
 using BackwardRule = std::function<Variables(const Node& node, const Variable& d_output, const Needs& needs)>;
 
-/// One recorded operation with one output.
+/// One recorded operation with one output. It lives inside its output's variable.
 class Node {
  public:
   std::string_view op() const { return op_; }  ///< "conv2d", "relu", ...: the key of BackwardRules
@@ -67,7 +72,10 @@ class Node {
   const Variable& input(std::size_t i) const { return inputs_.at(i); }
   /// The output as it stands in the graph: differentiable again.
   Variable output() const;
-  /// The operation's settings (Conv2dGeometry, ...), as the operation's header says. Throws Error on another type.
+  /// The operation's own derivative, so that a replacement can fall back on it.
+  const BackwardRule& rule() const { return rule_; }
+  /// The operation's settings (ConvolutionAttribute, ...), as the operation's header says. Throws Error on another
+  /// type.
   template <typename T>
   const T& attribute() const {
     const T* value = std::any_cast<T>(&attribute_);
@@ -75,17 +83,22 @@ class Node {
     return *value;
   }
 
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
  private:
   friend class Engine;
+  friend struct Variable::Cell;
   friend Variable record(std::string_view, Tensor, Variables, BackwardRule, std::any);
+  Node() = default;
+
+  Variable::Cell* cell_ = nullptr;
   std::string_view op_;
   Variables inputs_;
-  std::vector<std::uint64_t> versions_;
-  Tensor value_;
+  std::vector<std::uint64_t> stamps_;  // of the inputs' values, then of the output's, when recorded
   BackwardRule rule_;
   std::any attribute_;
-  std::uint64_t sequence_ = 0;
-  std::weak_ptr<Node> self_;
+  bool freed_ = false;
 };
 
 /// Makes the variable for an operation's value: on the tape when recording is on and an input requires a gradient, else
@@ -120,8 +133,9 @@ struct GradOptions {
 };
 
 /// Gradients of sum(outputs * d_outputs) with respect to inputs, in order; only the paths to those inputs are computed.
-/// An input that the outputs do not depend on gets zeros. Contributions are added in a fixed order (by the age of the
-/// operations). Throws Error when a value was changed in place after it was recorded, or when the graph was freed.
+/// Inputs are leaves or computed variables; one that the outputs do not depend on gets zeros. Contributions are added
+/// in a fixed order (by the age of the operations, youngest first). Throws Error when an input is a constant, when a
+/// value was changed in place after it was recorded, when the graph was freed, or when a rule returns another shape.
 Variables grad(const Variables& outputs, const Variables& inputs, const GradOptions& options = {});
 
 }  // namespace counterfoil
