@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "nn/initialise.h"
 #include "tensor/random.h"
 
 namespace counterfoil::nn {
-
-/// What a network is built with: where its parameters live and the stream they are drawn from, in order of
-/// construction.
-struct Init {
-  Random& random;
-  Device& device;
-  DType dtype = DType::f32;
-};
 
 /// How a network is run. There is no mode stored in modules: every forward pass says what it is.
 struct Pass {
@@ -46,15 +39,18 @@ class Module {
   Variables parameters() const;
   std::int64_t parameter_count() const;  ///< trainable scalars
 
-  /// Parameters and buffers by dotted name.
+  /// Copies of parameters and buffers by dotted name.
   std::map<std::string, Tensor> state(const std::string& prefix = "");
-  /// Copies values in. Throws Error on a missing tensor, one of another shape, or (with that prefix) one that is not
-  /// expected; nothing is changed then.
+  /// Copies values in, converted between floating dtypes and moved between devices as needed. Throws Error on a missing
+  /// tensor, one of another shape or kind, or (with that prefix) one that is not expected, naming the nearest;
+  /// nothing is changed then.
   void load_state(const std::map<std::string, Tensor>& state, const std::string& prefix = "");
 
  protected:
+  // Names are unique within a module; Error otherwise.
   Variable register_parameter(std::string name, Tensor value);
   void register_buffer(std::string name, Tensor& buffer);  ///< buffer is a member and keeps its address
+  /// An empty name puts the child's entries among the owner's own.
   void register_child(std::string name, Module& child);
 
  private:
@@ -65,6 +61,7 @@ class Module {
     Tensor* buffer = nullptr;
     Module* child = nullptr;
   };
+  void add_entry(Entry entry);
   std::vector<Entry> entries_;
 };
 
