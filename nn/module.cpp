@@ -1,8 +1,8 @@
 #include "nn/module.h"
 
-#include <algorithm>
-#include <numeric>
 #include <utility>
+
+#include "tensor/nearest_name.h"
 
 namespace counterfoil::nn {
 namespace {
@@ -11,27 +11,11 @@ std::string child_prefix(const std::string& prefix, const std::string& name) {
   return name.empty() ? prefix : prefix + name + ".";
 }
 
-/// Levenshtein's distance.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t substitute = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substitute, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
-template <typename Range, typename Key>
-std::string nearest_name(std::string_view name, const Range& candidates, Key key) {
-  const auto best = std::min_element(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(name, key(a)) < edit_distance(name, key(b));
-  });
-  return best == candidates.end() ? "" : fmt::format("; the nearest name there is '{}'", key(*best));
+std::string nearest_in(const std::map<std::string, Tensor>& map, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : map) names.push_back(key);
+  return names.empty() ? "; there are no tensors"
+                       : "; the nearest name there is " + in_quotes(nearest_name(name, names));
 }
 
 bool is_floating(DType dtype) {
@@ -96,10 +80,9 @@ void Module::load_state(const std::map<std::string, Tensor>& state, const std::s
   for (const auto& [name, variable] : variables) expected.emplace(name, variable.value());
   for (const auto& [name, buffer] : buffers) expected.emplace(name, *buffer);
 
-  const auto key = [](const auto& entry) -> const std::string& { return entry.first; };
   for (const auto& [name, present] : expected) {
     const auto found = state.find(name);
-    if (found == state.end()) fail("the tensor '{}' is missing{}", name, nearest_name(name, state, key));
+    if (found == state.end()) fail("the tensor {} is missing{}", in_quotes(name), nearest_in(state, name));
     const Tensor& tensor = found->second;
     if (!(tensor.shape() == present.shape())) {
       fail("tensor '{}': expected shape {}, found {}", name, present.shape().to_string(), tensor.shape().to_string());
@@ -110,7 +93,7 @@ void Module::load_state(const std::map<std::string, Tensor>& state, const std::s
   }
   for (const auto& [name, tensor] : state) {
     if (name.starts_with(prefix) && !expected.contains(name)) {
-      fail("the tensor '{}' is not expected{}", name, nearest_name(name, expected, key));
+      fail("the tensor {} is not expected{}", in_quotes(name), nearest_in(expected, name));
     }
   }
 

@@ -1,6 +1,5 @@
 #include "nn/models/vae_embedding.h"
 
-#include "autograd/pointwise.h"
 #include "autograd/pooling.h"
 #include "autograd/shaping.h"
 
@@ -46,7 +45,7 @@ VaeEmbedding::VaeEmbedding(const Init& init, const VaeEmbeddingOptions& options)
   register_child("decoder", decoder_);
 }
 
-VaeEmbedding::Code VaeEmbedding::encode(const Variable& x, const Pass& pass) {
+GaussianCode VaeEmbedding::encode(const Variable& x, const Pass& pass) {
   check_images("VAE embedding", x.shape(), options_.image);
   const Variable features = global_avg_pool(run_in_order(encoder_, x, pass));  // [N,widths.back()]
   return {mean_.forward(features, pass), log_variance_.forward(features, pass)};
@@ -64,11 +63,6 @@ Variable VaeEmbedding::decode(const Variable& code, const Pass& pass) {
 
 Variable VaeEmbedding::decision_logit(const Variable& mean, const Pass& pass) {
   return run_in_order(classifier_, mean, pass);
-}
-
-Variable VaeEmbedding::sample(const Code& code, Random& random) {
-  const Tensor noise = random.normal(code.mean.shape(), 0, 1, code.mean.device(), code.mean.dtype());
-  return code.mean + exp(0.5 * code.log_variance) * Variable(noise);
 }
 
 }  // namespace counterfoil::nn

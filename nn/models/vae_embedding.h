@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nn/conv2d.h"
+#include "nn/gaussian_code.h"
 #include "nn/image_shape.h"
 #include "nn/linear.h"
 #include "nn/module_list.h"
@@ -27,14 +28,9 @@ class VaeEmbedding : public Network {
  public:
   explicit VaeEmbedding(const Init& init, const VaeEmbeddingOptions& options = {});
 
-  struct Code {
-    Variable mean, log_variance;  ///< [N,code]
-  };
-  Code encode(const Variable& x, const Pass& pass);                 ///< x [N,H,W,C] in [0,1]
+  GaussianCode encode(const Variable& x, const Pass& pass);         ///< x [N,H,W,C] in [0,1]
   Variable decode(const Variable& code, const Pass& pass);          ///< [N,code] -> [N,H,W,C] in [0,1]
   Variable decision_logit(const Variable& mean, const Pass& pass);  ///< [N,code] -> [N,1], positive for class 1
-  /// mean + exp(log_variance / 2) noise, noise ~ N(0, 1) from `random`.
-  static Variable sample(const Code& code, Random& random);
   /// The embedding: encode(x).mean.
   Variable forward(const Variable& x, const Pass& pass) override { return encode(x, pass).mean; }
 

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "nn/conv2d.h"
+#include "nn/linear.h"
+
+namespace counterfoil::nn {
+
+/// The digits classifier of CDeepEx (appendix 6.1), which the paper calls the discriminator network: conv 5x5 (10) -
+/// max-pool - ReLU - conv 5x5 (20) - max-pool - ReLU - dropout2d .5 - linear 3380 to 50 - linear 50 to 10, with nothing
+/// between the linear layers, as listed there. x [N,64,64,1] -> logits [N,10]; 174,890 parameters. Names: "conv1",
+/// "conv2", "fc1" (its inputs in the order row, column, channel), "fc2".
+class CdeepexClassifier : public Network {
+ public:
+  explicit CdeepexClassifier(const Init& init, int outputs = 10);
+  Variable forward(const Variable& x, const Pass& pass) override;
+
+ private:
+  Conv2d conv1_, conv2_;
+  Linear fc1_, fc2_;
+};
+
+}  // namespace counterfoil::nn
