@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <dnnl.hpp>
+
+#include "kernels/geometry.h"
+
+/// oneDNN as this backend uses it: primitives for one thread, created once per problem, with caller-provided scratch
+/// memory. The differences between its 2.x and 3.x interfaces end here.
+namespace counterfoil::cpu {
+
+enum class Direction : std::uint8_t { forward, input_grad, weight_grad };
+
+/// One convolution on `images` images, as one thread runs it. Extents as in Backend::conv2d: x [images,h,w,c],
+/// y [images,p,q,k], weight [k,r,s,c/groups].
+struct ConvolutionProblem {
+  Direction direction = Direction::forward;
+  std::int64_t images = 0, h = 0, w = 0, c = 0, p = 0, q = 0, k = 0, r = 0, s = 0;
+  Conv2dGeometry geometry;
+  // The epilogue, forward only.
+  bool has_bias = false;
+  Activation activation = Activation::identity;
+  float slope = 0;
+
+  bool operator==(const ConvolutionProblem&) const = default;
+};
+
+/// A convolution primitive. Activations are NHWC, f32; with Compute::bf16 the arrays that are read (x, y's gradient,
+/// the packed weight) are bf16. The weight is in a layout of oneDNN's choice ("packed").
+class ConvolutionPlan {
+ public:
+  /// `layout` lends its packed weight layout, so that chunks of other extents can share the packed weight.
+  ConvolutionPlan(const ConvolutionProblem& problem, const ConvolutionPlan* layout);
+
+  std::size_t packed_bytes() const { return packed_.get_size(); }
+  std::size_t scratch_bytes() const { return scratch_.get_size(); }
+
+  /// weight [K,R,S,C/groups] in f32 to the packed layout, and back for a weight gradient. Not from inside a chunk.
+  void pack(void* packed, const float* weight) const;
+  void unpack(float* weight, const void* packed) const;
+
+  /// x, weight, bias and y in the direction's roles: the gradient takes its operand's place. bias may be null.
+  void run(const void* x, const void* weight, const float* bias, const void* y, void* scratch) const;
+
+ private:
+  void reorder(const dnnl::memory::desc& to_descriptor, void* to_data, const dnnl::memory::desc& from_descriptor,
+               const void* from_data) const;
+
+  Direction direction_;
+  dnnl::memory::desc x_, y_, bias_, plain_, packed_, scratch_;
+  dnnl::primitive primitive_;
+  dnnl::reorder reorder_;
+};
+
+/// The plan for a problem, created on the first request. Never destroyed: chunks have few sizes, whatever the batch.
+const ConvolutionPlan& convolution_plan(const ConvolutionProblem& problem, const ConvolutionPlan* layout = nullptr);
+
+/// Whether this processor multiplies bf16 (AVX512-BF16 or AMX) and oneDNN knows it.
+bool has_bf16_hardware();
+
+/// y [m,n] = op(a) op(b) for row-major arrays with leading extents, on the calling thread.
+void matrix_product(float* y, std::int64_t ld_y, const float* a, std::int64_t ld_a, bool transpose_a, const float* b,
+                    std::int64_t ld_b, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k);
+
+}  // namespace counterfoil::cpu
