@@ -11,7 +11,7 @@ struct NormAttribute {
   double slope = 0;
   bool per_image = false;           ///< instance norm: statistics [N,C] instead of [1,C]
   bool statistics_of_input = true;  ///< false: statistics given from outside, constants of the derivative
-  Tensor mean, variance;            ///< as used; filled in by the operations
+  Tensor mean = {}, variance = {};  ///< as used; filled in by the operations
 };
 
 /// activation(gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta) with x's own statistics over the batch and space,
