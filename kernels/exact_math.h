@@ -98,4 +98,17 @@ COUNTERFOIL_HOST_DEVICE inline double log(double x) {
   return ::fma(e, kLn2High, log_near_one(parts.mantissa - 1.0, e * kLn2Low));
 }
 
+/// These functions as a set for the formulas of pointwise.h.
+struct Math {
+  static double exp(double x) { return exact::exp(x); }
+  static double expm1(double x) { return exact::expm1(x); }
+  static double log(double x) { return exact::log(x); }
+  static double log1p(double x) { return exact::log1p(x); }
+  static double sqrt(double x) { return std::sqrt(x); }
+  static double pow(double x, double y) { return exact::pow(x, y); }
+  static double sin(double x) { return exact::sin(x); }
+  static double cos(double x) { return exact::cos(x); }
+  static double tanh(double x) { return exact::tanh(x); }
+};
+
 }  // namespace counterfoil::exact
