@@ -1,0 +1,58 @@
+#include "metrics/embedding.h"
+
+#include <algorithm>
+
+#include "autograd/ops.h"
+
+namespace counterfoil::metrics {
+
+EmbeddingTraining::EmbeddingTraining(const EmbeddingConfig& config, Tensor images, const Tensor& decisions,
+                                     std::uint64_t seed)
+    : config_(config),
+      images_(std::move(images)),
+      targets_(convert(decisions, DType::f32).reshape({-1, 1})),
+      weights_random_(seed, "weights"),
+      batch_random_(seed, "batches"),
+      noise_random_(seed, "noise"),
+      network_({weights_random_, images_.device()}, config.network),
+      optimiser_(nn::adam(network_.named_parameters(), {config.learning_rate})) {
+  if (decisions.size() != images_.shape()[0]) {
+    fail("embedding: {} images but {} decisions", images_.shape()[0], decisions.size());
+  }
+  state_.modules.emplace_back("embedding", &network_);
+  state_.optimisers.emplace_back("embedding", optimiser_.get());
+  state_.randoms = {{"batches", &batch_random_}, {"noise", &noise_random_}};
+}
+
+nn::LossTerms EmbeddingTraining::train_step() {
+  const auto count = static_cast<std::uint64_t>(images_.shape()[0]);
+  std::vector<std::int32_t> positions(static_cast<std::size_t>(config_.batch));
+  std::ranges::generate(positions, [&] { return static_cast<std::int32_t>(batch_random_.integer(count)); });
+  const Tensor index = Tensor::from(positions, {config_.batch}, images_.device());
+  const Variable x = gather_rows(images_, index);        // [N,H,W,C]
+  const Variable target = gather_rows(targets_, index);  // [N,1]
+
+  const nn::Pass pass = nn::Pass::train(noise_random_);
+  const nn::VaeEmbedding::Code code = network_.encode(x, pass);
+  const Variable z = nn::VaeEmbedding::sample(code, noise_random_);
+  const Variable reconstruction = l2_loss(network_.decode(z, pass), x);
+  const Variable divergence = gaussian_kl(code.mean, code.log_variance);
+  const Variable decision = bce_with_logits(network_.decision_logit(code.mean, pass), target);
+  optimiser_->minimise(reconstruction * config_.weight_reconstruction + divergence * config_.weight_divergence +
+                       decision * config_.weight_decision);
+  return {{"L_rec", reconstruction.item()}, {"L_KL", divergence.item()}, {"L_dec", decision.item()}};
+}
+
+Tensor embed(nn::VaeEmbedding& network, const Tensor& images) {
+  const NoGrad no_grad;
+  constexpr std::int64_t kChunk = 256;
+  std::vector<Tensor> codes;
+  for (std::int64_t first = 0; first < images.shape()[0]; first += kChunk) {
+    const std::int64_t end = std::min(first + kChunk, images.shape()[0]);
+    codes.push_back(network.forward(slice(images, 0, first, end), nn::Pass::eval()).value());
+  }
+  if (codes.empty()) fail("embed: no images");
+  return concat(codes, 0);
+}
+
+}  // namespace counterfoil::metrics
