@@ -6,6 +6,16 @@
 
 namespace counterfoil::metrics {
 
+void EmbeddingConfig::declare(nn::Keys& keys) {
+  keys.add("batch", batch, 1, 4096, "images per step");
+  keys.add("learning_rate", learning_rate, 0, 1, "of Adam");
+  keys.add("code", network.code, 2, 4096, "dimensions of the code");
+  keys.add("hidden", network.hidden, 1, 4096, "hidden units of the classifier on the code");
+  keys.add("weight_reconstruction", weight_reconstruction, 0, 1e6, "of the mean squared error");
+  keys.add("weight_divergence", weight_divergence, 0, 1e6, "of the KL divergence from N(0, 1), summed over the code");
+  keys.add("weight_decision", weight_decision, 0, 1e6, "of the BCE of the decision");
+}
+
 EmbeddingTraining::EmbeddingTraining(const EmbeddingConfig& config, Tensor images, const Tensor& decisions,
                                      std::uint64_t seed)
     : config_(config),
@@ -33,8 +43,8 @@ nn::LossTerms EmbeddingTraining::train_step() {
   const Variable target = gather_rows(targets_, index);  // [N,1]
 
   const nn::Pass pass = nn::Pass::train(noise_random_);
-  const nn::VaeEmbedding::Code code = network_.encode(x, pass);
-  const Variable z = nn::VaeEmbedding::sample(code, noise_random_);
+  const nn::GaussianCode code = network_.encode(x, pass);
+  const Variable z = nn::sample(code, noise_random_);
   const Variable reconstruction = l2_loss(network_.decode(z, pass), x);
   const Variable divergence = gaussian_kl(code.mean, code.log_variance);
   const Variable decision = bce_with_logits(network_.decision_logit(code.mean, pass), target);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nn/keys.h"
 #include "nn/models/vae_embedding.h"
 #include "nn/trainable.h"
 
@@ -11,10 +12,12 @@ namespace counterfoil::metrics {
 struct EmbeddingConfig {
   nn::VaeEmbeddingOptions network;
   double learning_rate = 1e-3;       ///< Adam; not given in the paper
-  int batch = 64;                    ///< not given in the paper
+  std::int64_t batch = 64;           ///< not given in the paper
   double weight_reconstruction = 1;  ///< mean squared error over pixels (released code)
   double weight_divergence = 5;      ///< KL from N(0,1), summed over the code's dimensions (released code)
   double weight_decision = 0.1;      ///< BCE of the decision (released code)
+
+  void declare(nn::Keys& keys);
 };
 
 class EmbeddingTraining final : public nn::Trainable {
