@@ -72,25 +72,30 @@ class SyceDiscriminator(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Linear(size * size * channels, 1))
 
 
-class ConditionalBatchNorm(nn.Module):
-    def __init__(self, channels, bins):
+class Norm(nn.Module):
+    """Batch norm; with bins, its gamma and beta come from tables with a row per bin."""
+
+    def __init__(self, channels, bins=0):
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01, affine=False)
-        self.gamma, self.beta = nn.Embedding(bins, channels), nn.Embedding(bins, channels)
-        nn.init.ones_(self.gamma.weight)
-        nn.init.zeros_(self.beta.weight)
+        self.bins = bins
+        self.norm = nn.BatchNorm2d(channels, eps=1e-3, affine=not bins)
+        if bins:
+            self.gamma, self.beta = nn.Embedding(bins, channels), nn.Embedding(bins, channels)
+            nn.init.ones_(self.gamma.weight)
+            nn.init.zeros_(self.beta.weight)
 
     def forward(self, x, labels):
-        return self.norm(x) * self.gamma(labels)[:, :, None, None] + self.beta(labels)[:, :, None, None]
+        h = self.norm(x)
+        return h * self.gamma(labels)[:, :, None, None] + self.beta(labels)[:, :, None, None] if self.bins else h
 
 
-class ConditionalBlock(nn.Module):
-    """cBN - ReLU - resize - conv3 - cBN - ReLU - conv3, plus resize - 1x1."""
+class ResidualBlock(nn.Module):
+    """BN - ReLU - resize - conv3 - BN - ReLU - conv3, plus resize - 1x1."""
 
-    def __init__(self, inputs, outputs, bins, up):
+    def __init__(self, inputs, outputs, up, bins=0):
         super().__init__()
         self.up = up
-        self.norm1, self.norm2 = ConditionalBatchNorm(inputs, bins), ConditionalBatchNorm(outputs, bins)
+        self.norm1, self.norm2 = Norm(inputs, bins), Norm(outputs, bins)
         self.conv1, self.conv2 = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1)
 
@@ -103,18 +108,21 @@ class ConditionalBlock(nn.Module):
         return h + self.skip(self.resize(x))
 
 
-class PeGenerator(nn.Module):
-    """Progressive Exaggeration's encoder and decoder for 64x64."""
+PE_WIDTHS = (32, 64, 128, 256, 512)
 
-    def __init__(self, channels=3, base=32, bins=10):
+
+class PeGenerator(nn.Module):
+    """Progressive Exaggeration's encoder and conditional decoder for 64x64."""
+
+    def __init__(self, channels=3, widths=PE_WIDTHS, bins=10):
         super().__init__()
-        down, up = [base, 2 * base, 4 * base, 8 * base, 16 * base], [16 * base, 8 * base, 4 * base, 2 * base, base]
-        self.first_norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-        self.first = nn.Conv2d(channels, base, 3, padding=1)
-        self.down = nn.ModuleList(ConditionalBlock(i, o, bins, False) for i, o in zip(down, down[1:]))
-        self.up = nn.ModuleList(ConditionalBlock(i, o, bins, True) for i, o in zip(up, up[1:]))
-        self.last_norm = nn.BatchNorm2d(base, eps=1e-3, momentum=0.01)
-        self.last = nn.Conv2d(base, channels, 3, padding=1)
+        pairs = list(zip(widths, widths[1:]))
+        self.first_norm = nn.BatchNorm2d(channels, eps=1e-3)
+        self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(ResidualBlock(fine, coarse, up=False) for fine, coarse in pairs)
+        self.up = nn.ModuleList(ResidualBlock(coarse, fine, up=True, bins=bins) for fine, coarse in reversed(pairs))
+        self.last_norm = nn.BatchNorm2d(widths[0], eps=1e-3)
+        self.last = nn.Conv2d(widths[0], channels, 3, padding=1)
 
     def forward(self, x, labels):
         h = self.first(F.relu(self.first_norm(x)))
@@ -131,22 +139,21 @@ class SpectralBlock(nn.Module):
         self.down, self.first = down, first
         self.conv1 = spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1))
         self.conv2 = spectral_norm(nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.skip = spectral_norm(nn.Conv2d(inputs, outputs, 1)) if down else nn.Identity()
+        self.skip = spectral_norm(nn.Conv2d(inputs, outputs, 1))
 
     def forward(self, x):
         h = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
         if not self.down:
-            return h + x
+            return h + self.skip(x)
         s = self.skip(F.avg_pool2d(x, 2)) if self.first else F.avg_pool2d(self.skip(x), 2)
         return F.avg_pool2d(h, 2) + s
 
 
 class PeDiscriminator(nn.Module):
-    def __init__(self, channels=3, base=32, bins=10):
+    def __init__(self, channels=3, widths=PE_WIDTHS, bins=10):
         super().__init__()
-        widths = [channels, base, 2 * base, 4 * base, 8 * base]
-        blocks = [SpectralBlock(i, o, first=i == channels) for i, o in zip(widths, widths[1:])]
-        self.blocks = nn.Sequential(*blocks, SpectralBlock(widths[-1], widths[-1], down=False))
+        pairs = zip((channels, *widths), widths)
+        self.blocks = nn.Sequential(*[SpectralBlock(i, o, down=o != widths[-1], first=i == channels) for i, o in pairs])
         self.psi = spectral_norm(nn.Linear(widths[-1], 1))
         self.thresholds = spectral_norm(nn.Linear(widths[-1], bins - 1, bias=False))
         self.register_buffer("ranks", torch.arange(bins - 1), persistent=False)
@@ -211,7 +218,7 @@ class ExplainGanDecoder(nn.Module):
             nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
             nn.BatchNorm2d(64),
             nn.ReLU(),
-            nn.ConvTranspose2d(64, 3, 4, 2, 1),
+            nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False),
             nn.Sigmoid(),
         )
 
@@ -259,18 +266,20 @@ class StarGanCritic(nn.Sequential):
         while len(layers) < 12 and size // 2 >= 3:
             layers += [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.01)]
             channels, width, size = width, 2 * width, size // 2
-        super().__init__(*layers, nn.Conv2d(channels, 1, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        super().__init__(
+            *layers, nn.Conv2d(channels, 1, 3, padding=1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
 
 
 class GanmexClassifier(nn.Sequential):
     def __init__(self, channels, size, classes=10):
         super().__init__(
-            nn.Conv2d(channels, 32, 6, 2, 2),
+            nn.Conv2d(channels, 32, 6, 2),
             nn.ReLU(),
-            nn.Conv2d(32, 64, 6, 2, 2),
+            nn.Conv2d(32, 64, 6, 2),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Linear((size // 4) ** 2 * 64, 256),
+            nn.Linear(((size - 4) // 2 // 2 - 2) ** 2 * 64, 256),
             nn.ReLU(),
             nn.Dropout(0.5),
             nn.Linear(256, classes),
@@ -286,7 +295,7 @@ class DcganGenerator(nn.Sequential):
         for i, o in zip(widths, widths[1:]):
             stride, padding = (1, 0) if i == code else (2, 1)
             layers += [nn.ConvTranspose2d(i, o, 4, stride, padding, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
-        super().__init__(*layers, nn.ConvTranspose2d(64, 1, 4, 2, 1), nn.Tanh())
+        super().__init__(*layers, nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False), nn.Tanh())
 
 
 class CDeepExClassifier(nn.Sequential):
@@ -301,7 +310,6 @@ class CDeepExClassifier(nn.Sequential):
             nn.Dropout2d(0.5),
             nn.Flatten(),
             nn.Linear(3380, 50),
-            nn.ReLU(),
             nn.Linear(50, 10),
         )
 

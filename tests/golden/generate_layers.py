@@ -357,6 +357,7 @@ def blocks():
         ("down", (2, 6, 4, 3), 4, "down", True),
         ("up", (2, 3, 2, 4), 2, "up", True),
         ("discriminator_plain", (2, 4, 3, 3), 3, "same", False),
+        ("discriminator_widening", (2, 2, 3, 2), 4, "same", False),
         ("discriminator_down", (1, 6, 4, 2), 4, "down", False),
         ("discriminator_first", (2, 4, 4, 1), 3, "down", False),
     ]:
