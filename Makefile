@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench bench-peers build format format-check tidy clean
 
-PYTHON ?= python3
+PYTHON ?= /usr/bin/python3
 sources = $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
 
 help:
@@ -37,10 +37,10 @@ bench:
 
 bench-peers:
 	scripts/install_packages build bench
-	[ '$(PYTHON)' != python3 ] || scripts/install_packages peers
+	[ '$(PYTHON)' != /usr/bin/python3 ] || scripts/install_packages peers
 	cmake --preset bench
 	cmake --build --preset bench
-	$(PYTHON) bench/peers/peers.py --ours build/counterfoil_bench --output build/bench-peers.json
+	PYTHON='$(PYTHON)' /usr/bin/python3 bench/peers/compare.py
 
 format:
 	scripts/install_packages format

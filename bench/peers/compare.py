@@ -10,6 +10,7 @@ ours_ms, peer_ms}; ratio_median is the median over rounds of peer time / our tim
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORKS = ["lenet", "cyce", "syce", "pe64", "explaingan", "ganmex28", "ganmex32", "cdeepex"]
-OURS = "counterfoil"
+OURS, DEBIAN = "counterfoil", "/usr/bin/python3"
 FORMS = ["eager", "channels_last", "compile"]
 START_LIMIT, STEP_LIMIT = 900, 300  # seconds; torch.compile takes minutes
 # Worker threads spin for a while after a step (Intel's OpenMP for 200 ms): the next contestant waits until they sleep.
@@ -73,7 +74,10 @@ class Contestant:
 
 
 def torch_version(python):
-    found = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+    try:
+        found = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+    except OSError:
+        return None
     return found.stdout.strip() if found.returncode == 0 else None
 
 
@@ -145,16 +149,17 @@ def main():
 
     if not options.peers_only and not os.access(options.ours, os.X_OK):
         sys.exit(f"{options.ours}: not there; build the target counterfoil_bench_step first")
-    candidates = list(dict.fromkeys(["/usr/bin/python3", os.environ.get("PYTHON") or "/usr/bin/python3"]))
+    named = [DEBIAN, os.environ.get("PYTHON") or DEBIAN]
+    candidates = list(dict.fromkeys(shutil.which(python) or python for python in named))
     interpreters = []
     for python in candidates:
         version = torch_version(python)
-        if version is None:
-            print(f"{python}: has no PyTorch (Debian's package is python3-torch)", file=sys.stderr)
-        else:
+        if version is not None:
             interpreters.append((python, version))
-    if not interpreters:
-        sys.exit("no PyTorch to compare with; PYTHON= names an interpreter that has it")
+        elif python == candidates[-1]:
+            sys.exit(
+                f"{python}: no PyTorch there; install python3-torch, or name an interpreter that has it in PYTHON="
+            )
 
     print(f"{options.threads} threads on both sides, {options.rounds} interleaved rounds, medians")
     print(f"{'work':12}{'peer':36}{'ours ms':>12}{'peer ms':>12}{'ratio':>12}")
