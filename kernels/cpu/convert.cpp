@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/checks.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/error.h"
+#include "kernels/pointwise.h"
+
+namespace counterfoil {
+
+namespace {
+
+using cpu::kElementGrain;
+using cpu::parallel_for;
+
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+template <typename F>
+void with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32:
+      return f(float());
+    case DType::f64:
+      return f(double());
+    case DType::bf16:
+      return f(BFloat16());
+    case DType::u8:
+      return f(std::uint8_t());
+    case DType::i32:
+      return f(std::int32_t());
+    case DType::i64:
+      return f(std::int64_t());
+  }
+}
+
+template <typename T>
+double to_double(T value) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return static_cast<double>(pointwise::from_bf16(value.bits));
+  } else {
+    return static_cast<double>(value);
+  }
+}
+
+template <typename T>
+T from_double(double value) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return {pointwise::to_bf16(static_cast<float>(value))};
+  } else if constexpr (std::is_integral_v<T>) {
+    return pointwise::to_integer<T>(value);
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
+template <typename To, typename From>
+void convert_elements(To* out, const From* x, std::int64_t count, double scale) {
+  parallel_for(count, kElementGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) out[i] = from_double<To>(scale * to_double(x[i]));
+  });
+}
+
+// Between integers without a scale: exact beyond 2^53, where a double would round.
+template <typename To, typename From>
+void convert_integers(To* out, const From* x, std::int64_t count) {
+  parallel_for(count, kElementGrain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto value = static_cast<std::int64_t>(x[i]);
+      out[i] = static_cast<To>(std::clamp(value, static_cast<std::int64_t>(std::numeric_limits<To>::min()),
+                                          static_cast<std::int64_t>(std::numeric_limits<To>::max())));
+    }
+  });
+}
+
+}  // namespace
+
+void CpuBackend::fill(View out, double value) {
+  check::fill(out);
+  with_type(out.dtype, [&](auto type) {
+    using T = decltype(type);
+    const T element = from_double<T>(value);
+    parallel_for(out.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+      std::fill(out.as<T>() + begin, out.as<T>() + end, element);
+    });
+  });
+}
+
+void CpuBackend::convert(View out, ConstView x, double scale) {
+  check::convert(out, x);
+  with_type(out.dtype, [&](auto to) {
+    with_type(x.dtype, [&](auto from) {
+      using To = decltype(to);
+      using From = decltype(from);
+      To* const target = out.as<To>();
+      const From* const source = x.as<From>();
+      if constexpr (std::is_same_v<To, From>) {
+        if (scale == 1) {
+          parallel_for(x.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+            std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin) * sizeof(To));
+          });
+          return;
+        }
+      } else if constexpr (std::is_integral_v<To> && std::is_integral_v<From>) {
+        if (scale == 1) return convert_integers(target, source, x.size());
+      }
+      convert_elements(target, source, x.size(), scale);
+    });
+  });
+}
+
+}  // namespace counterfoil
