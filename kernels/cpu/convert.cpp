@@ -65,18 +65,6 @@ void convert_elements(To* out, const From* x, std::int64_t count, double scale) 
   });
 }
 
-// Between integers without a scale: exact beyond 2^53, where a double would round.
-template <typename To, typename From>
-void convert_integers(To* out, const From* x, std::int64_t count) {
-  parallel_for(count, kElementGrain, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto value = static_cast<std::int64_t>(x[i]);
-      out[i] = static_cast<To>(std::clamp(value, static_cast<std::int64_t>(std::numeric_limits<To>::min()),
-                                          static_cast<std::int64_t>(std::numeric_limits<To>::max())));
-    }
-  });
-}
-
 }  // namespace
 
 void CpuBackend::fill(View out, double value) {
@@ -105,8 +93,6 @@ void CpuBackend::convert(View out, ConstView x, double scale) {
           });
           return;
         }
-      } else if constexpr (std::is_integral_v<To> && std::is_integral_v<From>) {
-        if (scale == 1) return convert_integers(target, source, x.size());
       }
       convert_elements(target, source, x.size(), scale);
     });

@@ -130,7 +130,7 @@ void CpuBackend::argmax(View index, ConstView x) {
       const float* const row = x.as<float>() + r * columns;
       std::int64_t best = 0;
       for (std::int64_t c = 1; c < columns; ++c) {
-        if (row[c] > row[best]) best = c;
+        if (row[c] > row[best] || (row[c] != row[c] && row[best] == row[best])) best = c;  // NaN counts as the largest
       }
       index.as<std::int32_t>()[r] = static_cast<std::int32_t>(best);
     }

@@ -140,12 +140,14 @@ class Power {
 
   [[gnu::always_inline]] float operator()(float x) const {
     const double a = std::fabs(static_cast<double>(x));
-    const double result = exp_of(p_ * log_of(a));
-    double special = a == 0.0 ? at_zero_ : at_infinity_;
-    double value = a == 0.0 || a > 3.5e38 ? special : result;
+    const bool infinite = a > 3.5e38;
+    double value = exp_of(p_ * log_of(a));
+    value = infinite ? at_infinity_ : value;
+    value = a == 0.0 ? at_zero_ : value;
+    value = a != a ? a : value;
     value = p_ == 0.0 ? 1.0 : value;
-    value = x < 0.0f && odd_ ? -value : value;
-    return static_cast<float>(x < 0.0f && !integer_ ? static_cast<double>(NAN) : value);
+    value = odd_ && std::bit_cast<std::int32_t>(x) < 0 ? -value : value;
+    return static_cast<float>(x < 0.0f && !integer_ && !infinite ? static_cast<double>(NAN) : value);
   }
 
  private:

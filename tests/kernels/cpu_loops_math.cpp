@@ -89,8 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"pow_0.3", UnaryOp::pow, 0.3, [](double x) { return std::pow(x, 0.3); }, 0, 3e38f, 0.501},
                     Case{"sqrt", UnaryOp::sqrt, 0, [](double x) { return std::sqrt(x); }, 0, 1e9f, 0.501},
                     Case{"reciprocal", UnaryOp::reciprocal, 0, [](double x) { return 1 / x; }, -9, 9, 0.501}),
-    [](const testing::TestParamInfo<Case>& info) {
-      std::string name = info.param.name;
+    [](const testing::TestParamInfo<Case>& instance) {
+      std::string name = instance.param.name;
       for (char& letter : name) letter = std::isalnum(static_cast<unsigned char>(letter)) ? letter : '_';
       return name;
     });
