@@ -34,9 +34,10 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t size = size_class(bytes);
   const std::lock_guard lock(mutex_);
   void* data = nullptr;
-  if (const auto found = cached_.find(size); found != cached_.end() && !found->second.empty()) {
-    data = found->second.back();
-    found->second.pop_back();
+  SizeClass& blocks = classes_[size];
+  if (!blocks.cached.empty()) {
+    data = blocks.cached.back();
+    blocks.cached.pop_back();
   } else {
     ++use_.system_calls;
     data = system_allocate_(size);
@@ -47,8 +48,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     if (data == nullptr) fail("{}: out of memory: {} bytes asked for, {} bytes in use", name_, size, use_.in_use);
     use_.reserved += size;
     // Capacity for every live block of this class, so that release() never allocates.
-    std::vector<void*>& blocks = cached_[size];
-    blocks.reserve(blocks.capacity() + 1);
+    ++blocks.live;
+    if (blocks.cached.capacity() < blocks.live) blocks.cached.reserve(2 * blocks.live);
   }
   use_.in_use += size;
   use_.high_water = std::max(use_.high_water, use_.in_use);
@@ -60,7 +61,7 @@ void CachingAllocator::release(void* data, std::size_t bytes) noexcept {
   const std::size_t size = size_class(bytes);
   const std::lock_guard lock(mutex_);
   use_.in_use -= size;
-  cached_.find(size)->second.push_back(data);
+  classes_.find(size)->second.cached.push_back(data);
 }
 
 MemoryUse CachingAllocator::use() const {
@@ -79,10 +80,11 @@ void CachingAllocator::trim() {
 }
 
 void CachingAllocator::trim_locked() {
-  for (auto& [size, blocks] : cached_) {
-    for (void* data : blocks) system_release_(data, size);
-    use_.reserved -= size * blocks.size();
-    blocks.clear();
+  for (auto& [size, blocks] : classes_) {
+    for (void* data : blocks.cached) system_release_(data, size);
+    use_.reserved -= size * blocks.cached.size();
+    blocks.live -= blocks.cached.size();
+    blocks.cached.clear();
   }
 }
 

@@ -36,13 +36,18 @@ class CachingAllocator {
   static std::size_t size_class(std::size_t bytes);
 
  private:
+  struct SizeClass {
+    std::vector<void*> cached;
+    std::size_t live = 0;  // blocks obtained from the system, cached or handed out
+  };
+
   void trim_locked();
 
   std::string name_;
   SystemAllocate system_allocate_;
   SystemRelease system_release_;
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> cached_;
+  std::map<std::size_t, SizeClass> classes_;
   MemoryUse use_;
 };
 

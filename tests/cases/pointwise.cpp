@@ -36,7 +36,7 @@ const UnaryCase kUnaryCases[] = {
     {"relu", UnaryOp::relu, 0, 0, -2, 2, [](const Variable& x) { return relu(x); }},
     {"leaky_relu", UnaryOp::leaky_relu, 0.2, 0, -2, 2, [](const Variable& x) { return leaky_relu(x, 0.2); }},
     {"elu", UnaryOp::elu, 0.7, 0, -2, 2, [](const Variable& x) { return elu(x, 0.7); }},
-    {"clip", UnaryOp::clip, -0.5, 0.8, -2, 2, [](const Variable& x) { return clip(x, -0.5, 0.8); }},
+    {"clip", UnaryOp::clip, -0.5, 0.75, -2, 2, [](const Variable& x) { return clip(x, -0.5, 0.75); }},
     {"greater_than", UnaryOp::greater_than, 0.3, 0, -2, 2, nullptr},
     {"inside", UnaryOp::inside, -0.4, 0.9, -2, 2, nullptr},
 };
@@ -65,7 +65,7 @@ void add_unary(std::vector<Case>& all) {
   }
   // Where a formula without care overflows, and the kinks themselves.
   const Input far = given({-1000, -100, -30, 0, 30, 100, 1000}, {7});
-  const Input kinks = given({-1, -0.5, -0.0, 0, 0.5, 0.8, 1}, {7});
+  const Input kinks = given({-1, -0.5, -0.0, 0, 0.5, 0.75, 1}, {7});
   for (const auto& [name, op] : {std::pair{"sigmoid", UnaryOp::sigmoid},
                                  {"softplus", UnaryOp::softplus},
                                  {"tanh", UnaryOp::tanh},
