@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "kernels/simt/thread.h"
+
 // CUDA's arithmetic intrinsics on the host. Where a GPU approximates, the host's correctly rounded or libm value
 // stands in, so results agree within the approximation's error, not bitwise.
 
@@ -116,9 +118,9 @@ inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) {
 }
 
 // Cache hints are plain loads and stores here.
-template <typename T> inline T __ldg(const T* address) { return *address; }
-template <typename T> inline T __ldcs(const T* address) { return *address; }
-template <typename T> inline T __ldcg(const T* address) { return *address; }
-template <typename T> inline T __ldca(const T* address) { return *address; }
-template <typename T> inline void __stcs(T* address, std::type_identity_t<T> value) { *address = value; }
-template <typename T> inline void __stcg(T* address, std::type_identity_t<T> value) { *address = value; }
+template <typename T> __forceinline__ T __ldg(const T* address) { return *address; }
+template <typename T> __forceinline__ T __ldcs(const T* address) { return *address; }
+template <typename T> __forceinline__ T __ldcg(const T* address) { return *address; }
+template <typename T> __forceinline__ T __ldca(const T* address) { return *address; }
+template <typename T> __forceinline__ void __stcs(T* address, std::type_identity_t<T> value) { *address = value; }
+template <typename T> __forceinline__ void __stcg(T* address, std::type_identity_t<T> value) { *address = value; }

@@ -13,8 +13,8 @@
 // when something waits for it (a stream, event or device synchronisation, a blocking copy, cudaFree, destroying the
 // stream). Asynchronous copies read and write host memory only then, pageable memory included, so a forgotten wait
 // fails every time. Stream 0 is ordered with every blocking stream, as CUDA's legacy default stream is.
-// Memory comes back filled with 0xff. A kernel's misuse report is the text of the launch failure, which, as on a GPU,
-// every later call returns until cudaDeviceReset.
+// Memory comes back filled with 0xff. A kernel's misuse report is the text of its launch failure; the failure drops
+// everything that was queued and is returned once, by the call that waited, so that a test can go on.
 
 enum cudaError_t : int {
   cudaSuccess = 0,
@@ -85,7 +85,6 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDeviceSynchronize();
-cudaError_t cudaDeviceReset();
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes);
 cudaError_t cudaFree(void* pointer);

@@ -30,7 +30,6 @@ enum class WarpOp : std::uint8_t { sync, shuffle, ballot, match };
 /// in the mask; for ballot the lanes whose value is not 0; for match the lanes whose value equals the caller's.
 std::uint64_t warp_meet(WarpOp op, unsigned mask, std::uint64_t value, unsigned source, const char* file, int line);
 unsigned lane();
-unsigned live_lanes();
 
 template <typename T>
 T shuffled(unsigned mask, T value, unsigned source, const char* file, int line) {
@@ -65,8 +64,9 @@ inline void __syncthreads(COUNTERFOIL_SIMT_HERE) {
 inline void __syncwarp(unsigned mask = 0xffffffffu, COUNTERFOIL_SIMT_HERE) {
   ::counterfoil::simt::warp_meet(::counterfoil::simt::WarpOp::sync, mask, 0, 0, file, line);
 }
+// Any non-empty set of converged lanes that holds the caller is a legal answer: here, the caller alone.
 inline unsigned __activemask() {
-  return ::counterfoil::simt::live_lanes();
+  return 1u << ::counterfoil::simt::lane();
 }
 
 // Lanes are divided into groups of `width` (a power of two); a source outside the caller's group is the caller itself,
@@ -123,33 +123,33 @@ inline void __threadfence_block() {
 
 // Integer atomics only: the order of float additions would show in the result.
 #define COUNTERFOIL_SIMT_ATOMICS(T)                                                                        \
-  inline T atomicAdd(T* address, T value) {                                                                \
+  __forceinline__ T atomicAdd(T* address, T value) {                                                       \
     return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);                                           \
   }                                                                                                        \
-  inline T atomicAnd(T* address, T value) {                                                                \
+  __forceinline__ T atomicAnd(T* address, T value) {                                                       \
     return __atomic_fetch_and(address, value, __ATOMIC_RELAXED);                                           \
   }                                                                                                        \
-  inline T atomicOr(T* address, T value) {                                                                 \
+  __forceinline__ T atomicOr(T* address, T value) {                                                        \
     return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);                                            \
   }                                                                                                        \
-  inline T atomicXor(T* address, T value) {                                                                \
+  __forceinline__ T atomicXor(T* address, T value) {                                                       \
     return __atomic_fetch_xor(address, value, __ATOMIC_RELAXED);                                           \
   }                                                                                                        \
-  inline T atomicExch(T* address, T value) {                                                               \
+  __forceinline__ T atomicExch(T* address, T value) {                                                      \
     return __atomic_exchange_n(address, value, __ATOMIC_RELAXED);                                          \
   }                                                                                                        \
-  inline T atomicCAS(T* address, T expected, T value) {                                                    \
+  __forceinline__ T atomicCAS(T* address, T expected, T value) {                                           \
     __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);     \
     return expected;                                                                                       \
   }                                                                                                        \
-  inline T atomicMin(T* address, T value) {                                                                \
+  __forceinline__ T atomicMin(T* address, T value) {                                                       \
     T old = __atomic_load_n(address, __ATOMIC_RELAXED);                                                    \
     while (value < old &&                                                                                  \
            !__atomic_compare_exchange_n(address, &old, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) { \
     }                                                                                                      \
     return old;                                                                                            \
   }                                                                                                        \
-  inline T atomicMax(T* address, T value) {                                                                \
+  __forceinline__ T atomicMax(T* address, T value) {                                                       \
     T old = __atomic_load_n(address, __ATOMIC_RELAXED);                                                    \
     while (old < value &&                                                                                  \
            !__atomic_compare_exchange_n(address, &old, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) { \
@@ -160,9 +160,9 @@ COUNTERFOIL_SIMT_ATOMICS(int)
 COUNTERFOIL_SIMT_ATOMICS(unsigned)
 COUNTERFOIL_SIMT_ATOMICS(unsigned long long)
 #undef COUNTERFOIL_SIMT_ATOMICS
-inline int atomicSub(int* address, int value) {
+__forceinline__ int atomicSub(int* address, int value) {
   return __atomic_fetch_sub(address, value, __ATOMIC_RELAXED);
 }
-inline unsigned atomicSub(unsigned* address, unsigned value) {
+__forceinline__ unsigned atomicSub(unsigned* address, unsigned value) {
   return __atomic_fetch_sub(address, value, __ATOMIC_RELAXED);
 }
