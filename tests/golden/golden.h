@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -79,6 +81,7 @@ class File {
   std::vector<Case> cases() const {
     std::vector<Case> all;
     for (const auto& entry : contents_.metadata) all.emplace_back(contents_, entry.first);
+    EXPECT_FALSE(all.empty());
     return all;
   }
   Case at(const std::string& name) const { return {contents_, name}; }
