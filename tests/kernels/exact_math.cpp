@@ -1,3 +1,5 @@
+#include "kernels/exact_math.h"
+
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -5,8 +7,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "kernels/exact_math.h"
 
 // The oracle is the C library in long double, which shares no code with exact_math.
 

@@ -1,10 +1,10 @@
+#include "kernels/philox.h"
+
 #include <array>
 #include <cmath>
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "kernels/philox.h"
 
 namespace counterfoil {
 namespace {
