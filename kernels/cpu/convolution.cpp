@@ -11,6 +11,7 @@
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/scratch.h"
 
 namespace counterfoil {
@@ -131,6 +132,7 @@ std::size_t workers() {
 void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, const Conv2dGeometry& geometry,
                         Activation activation, double slope) {
   check::conv2d(y, x, weight, bias, geometry);
+  require_f32("conv2d", y);
   if (y.size() == 0) return;
   const auto* bias_data = bias.as<float>();
   if (x.size() == 0 || weight.size() == 0) {
@@ -162,6 +164,7 @@ void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, c
 
 void CpuBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, const Conv2dGeometry& geometry) {
   check::conv2d_input_grad(d_x, d_y, weight, geometry);
+  require_f32("conv2d_input_grad", d_x);
   if (d_x.size() == 0) return;
   if (d_y.size() == 0 || weight.size() == 0) {
     fill(d_x, 0.0);
@@ -191,6 +194,7 @@ void CpuBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, co
 
 void CpuBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, const Conv2dGeometry& geometry) {
   check::conv2d_weight_grad(d_weight, x, d_y, geometry);
+  require_f32("conv2d_weight_grad", d_weight);
   if (d_weight.size() == 0) return;
   if (x.size() == 0 || d_y.size() == 0) {
     fill(d_weight, 0.0);

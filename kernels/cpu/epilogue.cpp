@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/vector_math.h"
 #include "kernels/pointwise.h"
 
 namespace counterfoil::cpu {
@@ -12,9 +13,10 @@ void apply_epilogue(float* y, std::int64_t stride, std::int64_t rows, std::int64
   pointwise::with_activation(activation, [&](auto chosen) {
     for (std::int64_t row = 0; row < rows; ++row) {
       float* out = y + row * stride;
+#pragma omp simd
       for (std::int64_t i = 0; i < columns; ++i) {
         const float sum = bias != nullptr ? out[i] + bias[i] : out[i];
-        out[i] = pointwise::activate<chosen(), pointwise::StandardMath>(sum, slope);
+        out[i] = pointwise::activate<chosen(), vector_math::VectorMath>(sum, slope);
       }
     }
   });

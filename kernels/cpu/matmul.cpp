@@ -7,6 +7,7 @@
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/scratch.h"
 
 namespace counterfoil {
@@ -30,6 +31,7 @@ std::int64_t tile_extent(std::int64_t extent, std::int64_t pieces, std::int64_t 
 void CpuBackend::matmul(View y, ConstView a, ConstView b, bool transpose_a, bool transpose_b, ConstView bias,
                         Activation activation, double slope, Compute compute) {
   check::matmul(y, a, b, transpose_a, transpose_b, bias);
+  require_f32("matmul", y);
   if (y.size() == 0) return;
   const std::int64_t batches = y.shape.rank() == 3 ? y.shape[0] : 1;
   const std::int64_t m = y.shape[-2], n = y.shape[-1], k = a.shape[transpose_a ? -2 : -1];

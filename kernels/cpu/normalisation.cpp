@@ -6,8 +6,10 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/norm_layout.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
 #include "kernels/pointwise.h"
 
 namespace counterfoil {
@@ -102,6 +104,7 @@ void spread(float* out, const float* values, const FoldedRows& layout) {
 // and chunks are joined in order by the parallel form of Welford's update (T. Chan, G. Golub, R. LeVeque, 1979).
 void CpuBackend::norm_statistics(View mean, View variance, ConstView x) {
   check::norm_statistics(mean, variance, x);
+  require_f32("norm_statistics", mean);
   if (mean.size() == 0) return;
   const std::int64_t groups = mean.shape[0], channels = mean.shape[1];
   const std::int64_t pixels = x.size() / channels / groups;
@@ -155,6 +158,7 @@ void CpuBackend::norm_statistics(View mean, View variance, ConstView x) {
 void CpuBackend::norm_apply(View y, ConstView x, ConstView mean, ConstView variance, ConstView gamma, ConstView beta,
                             double epsilon, Activation activation, double slope) {
   check::norm_apply(y, x, mean, variance, gamma, beta);
+  require_f32("norm_apply", y);
   if (y.size() == 0) return;
   const std::int64_t channels = x.shape[3];
   const std::int64_t segments = std::max(mean.shape[0], gamma.shape[0]);
@@ -192,7 +196,7 @@ void CpuBackend::norm_apply(View y, ConstView x, ConstView mean, ConstView varia
 #pragma omp simd
           for (std::int64_t i = 0; i < width; ++i) {
             const float value = (in[base + i] - centre[i]) * scale[i] + offset[i];
-            out[base + i] = pointwise::activate<chosen(), pointwise::StandardMath>(value, slope_f32);
+            out[base + i] = pointwise::activate<chosen(), vector_math::VectorMath>(value, slope_f32);
           }
         }
       }
@@ -206,6 +210,7 @@ void CpuBackend::norm_backward(View d_x, View d_gamma, View d_beta, ConstView d_
                                ConstView mean, ConstView variance, ConstView gamma, double epsilon,
                                Activation activation, double slope, bool differentiate_statistics) {
   check::norm_backward(d_x, d_gamma, d_beta, d_y, x, y, mean, variance, gamma);
+  require_f32("norm_backward", d_x);
   if (x.size() == 0) {
     fill(d_gamma, 0.0);
     fill(d_beta, 0.0);

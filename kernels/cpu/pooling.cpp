@@ -4,6 +4,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/simd.h"
 
 namespace counterfoil {
@@ -58,6 +59,7 @@ void for_image_blocks(std::int64_t images, std::int64_t pixels, std::int64_t cha
 
 void CpuBackend::max_pool(View y, View index, ConstView x, const PoolGeometry& g) {
   check::max_pool(y, index, x, g);
+  require_f32("max_pool", y);
   const std::int64_t h = x.shape[1], w = x.shape[2], c = x.shape[3], p = y.shape[1], q = y.shape[2];
   parallel_for(y.shape[0] * p, rows_per_chunk(q * c * g.kernel_h), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -89,6 +91,7 @@ void CpuBackend::max_pool(View y, View index, ConstView x, const PoolGeometry& g
 
 void CpuBackend::pool_scatter(View d_x, ConstView d_y, ConstView index) {
   check::pool_scatter(d_x, d_y, index);
+  require_f32("pool_scatter", d_x);
   const std::int64_t c = d_x.shape[3], pixels = d_x.shape[1] * d_x.shape[2], outputs = d_y.shape[1] * d_y.shape[2];
   for_image_blocks(d_x.shape[0], pixels, c, [&](std::int64_t image, std::int64_t first, std::int64_t lanes) {
     float* into = d_x.as<float>() + image * pixels * c + first;
@@ -104,6 +107,7 @@ void CpuBackend::pool_scatter(View d_x, ConstView d_y, ConstView index) {
 
 void CpuBackend::pool_gather(View y, ConstView x, ConstView index) {
   check::pool_gather(y, x, index);
+  require_f32("pool_gather", y);
   const std::int64_t c = x.shape[3], pixels = x.shape[1] * x.shape[2], outputs = y.shape[1] * y.shape[2];
   parallel_for(y.shape[0] * outputs, rows_per_chunk(c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t out = begin; out < end; ++out) {
@@ -132,6 +136,7 @@ float pool_divisor(const PoolGeometry& g, std::int64_t h, std::int64_t w, std::i
 
 void CpuBackend::avg_pool(View y, ConstView x, const PoolGeometry& g) {
   check::avg_pool(y, x, g);
+  require_f32("avg_pool", y);
   const std::int64_t h = x.shape[1], w = x.shape[2], c = x.shape[3], p = y.shape[1], q = y.shape[2];
   parallel_for(y.shape[0] * p, rows_per_chunk(q * c * g.kernel_h), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -155,6 +160,7 @@ void CpuBackend::avg_pool(View y, ConstView x, const PoolGeometry& g) {
 
 void CpuBackend::avg_pool_backward(View d_x, ConstView d_y, const PoolGeometry& g) {
   check::avg_pool_backward(d_x, d_y, g);
+  require_f32("avg_pool_backward", d_x);
   const std::int64_t h = d_x.shape[1], w = d_x.shape[2], c = d_x.shape[3], p = d_y.shape[1], q = d_y.shape[2];
   // The outputs whose window holds the pixel at `position` (counted from the padded edge).
   const auto outputs_of = [](std::int64_t position, std::int64_t kernel, std::int64_t stride, std::int64_t extent) {

@@ -5,6 +5,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/simd.h"
 
 namespace counterfoil {
@@ -37,6 +38,7 @@ float dot(const float* a, const float* b, std::int64_t size) {
 
 void CpuBackend::power_iteration(View u, View v, ConstView weight, int iterations, double epsilon) {
   check::power_iteration(u, v, weight, iterations);
+  require_f32("power_iteration", u);
   const std::int64_t rows = weight.shape[0], columns = weight.shape[1];
   const auto* w = weight.as<float>();
   auto *left = u.as<float>(), *right = v.as<float>();

@@ -5,6 +5,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/require_f32.h"
 #include "kernels/pointwise.h"
 
 namespace counterfoil {
@@ -31,6 +32,7 @@ std::int64_t first_taker(std::int64_t i, std::int64_t in, std::int64_t out) {
 
 void CpuBackend::resize(View y, ConstView x, ResizeMode mode) {
   check::resize(y, x);
+  require_f32("resize", y);
   const std::int64_t h = x.shape[1], w = x.shape[2], c = x.shape[3], p = y.shape[1], q = y.shape[2];
   parallel_for(y.shape[0] * p, rows_per_chunk(q * c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -59,6 +61,7 @@ void CpuBackend::resize(View y, ConstView x, ResizeMode mode) {
 
 void CpuBackend::resize_backward(View d_x, ConstView d_y, ResizeMode mode) {
   check::resize_backward(d_x, d_y);
+  require_f32("resize_backward", d_x);
   const std::int64_t h = d_x.shape[1], w = d_x.shape[2], c = d_x.shape[3], p = d_y.shape[1], q = d_y.shape[2];
   if (mode == ResizeMode::nearest) {
     parallel_for(d_x.shape[0] * h, rows_per_chunk(w * c), [&](std::int64_t begin, std::int64_t end) {
@@ -110,6 +113,7 @@ void CpuBackend::resize_backward(View d_x, ConstView d_y, ResizeMode mode) {
 
 void CpuBackend::upsample_concat(View y, ConstView low, ConstView skip) {
   check::upsample_concat(y, low, skip);
+  require_f32("upsample_concat", y);
   const std::int64_t h = y.shape[1], w = y.shape[2], c = y.shape[3], a = low.shape[3], b = skip.shape[3];
   parallel_for(y.shape[0] * h, rows_per_chunk(w * c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -127,6 +131,7 @@ void CpuBackend::upsample_concat(View y, ConstView low, ConstView skip) {
 
 void CpuBackend::upsample_concat_backward(View d_low, View d_skip, ConstView d_y) {
   check::upsample_concat_backward(d_low, d_skip, d_y);
+  require_f32("upsample_concat_backward", d_low);
   const std::int64_t h = d_low.shape[1], w = d_y.shape[2], c = d_y.shape[3], a = d_low.shape[3], b = d_skip.shape[3];
   parallel_for(d_low.shape[0] * h, rows_per_chunk(2 * w * c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {

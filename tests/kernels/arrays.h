@@ -59,18 +59,17 @@ inline bool same_bits(const Floats& a, const Floats& b) {
   return a.shape == b.shape && (a.size() == 0 || std::memcmp(a.data.data(), b.data.data(), a.data.size() * 4) == 0);
 }
 
-/// Runs `compute` with 1, 2 and 3 threads and twice with each, expects the same bits, and returns them.
+/// Runs `compute` with 2 threads, 1 and 2 again, expects the same bits each time, and returns them.
 inline Floats compute_stably(const Shape& shape, const std::function<void(View)>& compute, const std::string& what) {
   const int saved = thread_count();
+  set_thread_count(2);
   Floats first(shape, 7.0F);
   compute(first.view());
-  for (const int threads : {1, 2, 3}) {
+  for (const int threads : {1, 2}) {
     set_thread_count(threads);
-    for (int repeat = 0; repeat < 2; ++repeat) {
-      Floats again(shape, -3.0F);
-      compute(again.view());
-      EXPECT_TRUE(same_bits(first, again)) << what << " with " << threads << " threads";
-    }
+    Floats again(shape, -3.0F);
+    compute(again.view());
+    EXPECT_TRUE(same_bits(first, again)) << what << " with " << threads << " threads";
   }
   set_thread_count(saved);
   return first;
