@@ -15,11 +15,15 @@ struct GradientPenaltyOptions {
   bool one_sided = false;  ///< only norms above the target are penalised
 };
 
-/// Gulrajani et al. 2017: mean over images of (||grad_x critic(x)||_2 - target)^2 at x = real + u (fake - real), with
-/// one u ~ U[0,1) per image drawn from `random`. real and fake [N,...] are taken as constants; the critic gives one
-/// value per image and must not mix images (no batch norm). Differentiable with respect to the critic's parameters.
-Variable gradient_penalty(const std::function<Variable(const Variable&)>& critic, const Tensor& real,
-                          const Tensor& fake, Random& random, const GradientPenaltyOptions& options = {});
+/// A function of images [N,...] with one value per image that does not mix images (no batch norm).
+using Critic = std::function<Variable(const Variable&)>;
+
+/// Gulrajani et al. 2017: mean over images of (sqrt(||grad_x critic(x)||_2^2 + epsilon) - target)^2, at the given x.
+/// Differentiable with respect to the critic's parameters, not to x.
+Variable gradient_penalty(const Critic& critic, const Tensor& x, const GradientPenaltyOptions& options = {});
+/// The same at x = real + u (fake - real), with one u ~ U[0,1) per image drawn from `random`.
+Variable gradient_penalty(const Critic& critic, const Tensor& real, const Tensor& fake, Random& random,
+                          const GradientPenaltyOptions& options = {});
 
 /// Goodfellow et al. 2014 on logits: BCE(1, real) + BCE(0, fake), and the non-saturating generator's BCE(1, fake).
 Variable gan_discriminator(const Variable& real_logits, const Variable& fake_logits);
