@@ -23,6 +23,10 @@ std::uint64_t mixed(std::uint64_t x) {  // splitmix64's finaliser
   return x ^ (x >> 31);
 }
 
+bool same_line(const char* file, int line, const BlockRunner::Thread& thread) {
+  return thread.line == line && (thread.file == file || std::strcmp(thread.file, file) == 0);
+}
+
 const char* name_of(WarpOp op) {
   switch (op) {
     case WarpOp::sync:
@@ -166,10 +170,11 @@ void BlockRunner::finish(Thread& thread) {
     if ((warp.meeting[i].mask >> (thread.number % 32) & 1) != 0) {
       const unsigned waiting =
           thread.number / 32 * 32 + static_cast<unsigned>(std::countr_zero(warp.meeting[i].arrived));
-      misuse(thread, fmt::format("exited, but is in the mask {:#010x} of the {} at {}, where thread {} waits",
-                                 warp.meeting[i].mask, name_of(threads_[waiting].op),
-                                 to_string(threads_[waiting].file, threads_[waiting].line),
-                                 to_string(threads_[waiting].index)));
+      failure_ =
+          fmt::format("exited, but is in the mask {:#010x} of the {} at {}, where thread {} waits",
+                      warp.meeting[i].mask, name_of(threads_[waiting].op),
+                      to_string(threads_[waiting].file, threads_[waiting].line), to_string(threads_[waiting].index));
+      abandon(thread);
     }
   }
 }
@@ -222,10 +227,11 @@ void BlockRunner::barrier(const char* file, int line) {
   }
   if (waiting_ == 0) {
     first_waiting_ = &self;
-  } else if (first_waiting_->line != line || std::strcmp(first_waiting_->file, file) != 0) {
-    misuse(self, fmt::format("divergent barriers: it waits at the barrier at {}, while thread {} waits at {}",
-                             to_string(file, line), to_string(first_waiting_->index),
-                             to_string(first_waiting_->file, first_waiting_->line)));
+  } else if (!same_line(file, line, *first_waiting_)) {
+    failure_ = fmt::format("divergent barriers: it waits at the barrier at {}, while thread {} waits at {}",
+                           to_string(file, line), to_string(first_waiting_->index),
+                           to_string(first_waiting_->file, first_waiting_->line));
+    abandon(self);
   }
   if (++waiting_ == count_) {
     waiting_ = 0;
@@ -242,14 +248,16 @@ std::uint64_t BlockRunner::warp_meet(WarpOp op, unsigned mask, std::uint64_t val
   Warp& warp = warps_[self.number / 32];
   const unsigned lane = self.number % 32, first = self.number - lane, bit = 1u << lane;
   if ((mask & bit) == 0) {
-    misuse(self, fmt::format("bad mask: lane {} calls the {} at {} with mask {:#010x}, which does not name it", lane,
-                             name_of(op), to_string(file, line), mask));
+    failure_ = fmt::format("bad mask: lane {} calls the {} at {} with mask {:#010x}, which does not name it", lane,
+                           name_of(op), to_string(file, line), mask);
+    abandon(self);
   }
   if (const unsigned gone = mask & (warp.exited | ~warp.exists); gone != 0) {
     const int which = std::countr_zero(gone);
-    misuse(self, fmt::format("bad mask: the {} at {} names lane {} in its mask {:#010x}, which {}", name_of(op),
-                             to_string(file, line), which, mask,
-                             (warp.exists >> which & 1) != 0 ? "has exited" : "the block does not have"));
+    failure_ = fmt::format("bad mask: the {} at {} names lane {} in its mask {:#010x}, which {}", name_of(op),
+                           to_string(file, line), which, mask,
+                           (warp.exists >> which & 1) != 0 ? "has exited" : "the block does not have");
+    abandon(self);
   }
   self.wait = Thread::Wait::warp;
   self.op = op;
@@ -265,11 +273,11 @@ std::uint64_t BlockRunner::warp_meet(WarpOp op, unsigned mask, std::uint64_t val
     warp.meeting[warp.meetings++] = {mask, bit};
   } else {
     const Thread& other = threads_[first + static_cast<unsigned>(std::countr_zero(warp.meeting[m].arrived))];
-    if (other.op != op || other.line != line || std::strcmp(other.file, file) != 0) {
-      misuse(self,
-             fmt::format("divergent warp operations: it calls the {} at {}, while thread {} waits in the {} at {}",
-                         name_of(op), to_string(file, line), to_string(other.index), name_of(other.op),
-                         to_string(other.file, other.line)));
+    if (other.op != op || !same_line(file, line, other)) {
+      failure_ = fmt::format("divergent warp operations: it calls the {} at {}, while thread {} waits in the {} at {}",
+                             name_of(op), to_string(file, line), to_string(other.index), name_of(other.op),
+                             to_string(other.file, other.line));
+      abandon(self);
     }
     warp.meeting[m].arrived |= bit;
   }
@@ -317,18 +325,20 @@ void BlockRunner::complete(Warp& warp, unsigned first, int m) {
   }
 }
 
-void BlockRunner::misuse(const Thread& thread, std::string&& text) {
-  failure_ = fmt::format("thread {}: {}", to_string(thread.index), text);
-  text = {};  // the frames below are abandoned without unwinding: they must not own memory
+// The frames of the kernel are abandoned without unwinding, so nothing in them may own memory: reports are put together
+// in a statement of their own before this call.
+void BlockRunner::abandon(const Thread& thread) {
+  failure_.insert(0, fmt::format("thread {}: ", to_string(thread.index)));
   switch_context(*fibre_, scheduler_);
   __builtin_unreachable();
 }
 
 void BlockRunner::report_missing(const Thread& missing, const Thread& waiting) {
-  misuse(missing,
-         fmt::format("barrier not reached by all: it exited without reaching the barrier at {}, where thread {} "
-                     "waits",
-                     to_string(waiting.file, waiting.line), to_string(waiting.index)));
+  failure_ = fmt::format(
+      "barrier not reached by all: it exited without reaching the barrier at {}, where thread {} "
+      "waits",
+      to_string(waiting.file, waiting.line), to_string(waiting.index));
+  abandon(missing);
 }
 
 std::string BlockRunner::describe(const Thread& thread) const {
@@ -347,21 +357,25 @@ void BlockRunner::report_deadlock() {
       if (warp.meeting[m].mask != thread.mask) continue;
       const unsigned absent = thread.mask & ~warp.meeting[m].arrived;
       const Thread& other = threads_[i / 32 * 32 + static_cast<unsigned>(std::countr_zero(absent))];
-      misuse(thread, fmt::format("deadlock: it {}, which lacks lanes {:#010x}; thread {} {}", describe(thread), absent,
-                                 to_string(other.index), describe(other)));
+      failure_ = fmt::format("deadlock: it {}, which lacks lanes {:#010x}; thread {} {}", describe(thread), absent,
+                             to_string(other.index), describe(other));
+      abandon(thread);
     }
   }
-  misuse(*current_, "deadlock");
+  failure_ = "deadlock";
+  abandon(*current_);
+}
+
+void* BlockRunner::shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line) {
+  void* const data = shared_.array(site, bytes, name, file, line);
+  if (data != nullptr) return data;
+  failure_ = fmt::format("the shared array '{}' at {} does not fit: a block has {} bytes", name, to_string(file, line),
+                         kStaticSharedBytes);
+  abandon(*current_);
 }
 
 void* shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line) {
-  BlockRunner& runner = *BlockRunner::running();
-  void* const data = runner.shared().array(site, bytes, name, file, line);
-  if (data == nullptr) {
-    runner.misuse(runner.thread(), fmt::format("the shared array '{}' at {} does not fit: a block has {} bytes", name,
-                                               to_string(file, line), kStaticSharedBytes));
-  }
-  return data;
+  return BlockRunner::running()->shared_array(site, bytes, name, file, line);
 }
 
 void* dynamic_shared() {

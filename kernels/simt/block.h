@@ -64,9 +64,8 @@ class BlockRunner {
   bool on_stack(const void* address) const { return fibre_->owns(address); }
   SharedMemory& shared() { return shared_; }
 
-  /// Ends the block with a report that begins with the block and the given thread.
-  [[noreturn]] void misuse(const Thread& thread, std::string&& text);
-
+  // What the functions of kernels/simt/thread.h do, for the running thread.
+  void* shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line);
   void barrier(const char* file, int line);
   std::uint64_t warp_meet(WarpOp op, unsigned mask, std::uint64_t value, unsigned source, const char* file, int line);
 
@@ -91,6 +90,8 @@ class BlockRunner {
   void resume(Thread& thread, Fibre& from);
   Fibre& spare_fibre();
   void complete(Warp& warp, unsigned first_thread, int meeting);
+  /// Ends the block with the report in failure_, put down to the given thread.
+  [[noreturn]] void abandon(const Thread& thread);
   [[noreturn]] void report_missing(const Thread& missing, const Thread& waiting);
   [[noreturn]] void report_deadlock();
   std::string describe(const Thread& thread) const;
@@ -119,7 +120,7 @@ class BlockRunner {
   unsigned ready_begin_ = 0, ready_end_ = 0;
   Warp warps_[kMaxThreads / 32];
   SharedMemory shared_;
-  std::string failure_;
+  std::string failure_;  ///< the misuse that ended the running block, empty if none
 };
 
 /// Blocks over OS threads. Returns the report of a misuse, empty when there was none.

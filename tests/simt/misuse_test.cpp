@@ -87,6 +87,7 @@ TEST_P(Misuse, SharedArraysPast48KiB) {
 
 TEST_P(Misuse, WritePastASharedArray) {
 #if defined(COUNTERFOIL_SIMT_ASAN)
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   const std::string line = planted_line("BUG: overflow");
   EXPECT_DEATH(report_of(Bug::overflow), "use-after-poison(.|\n)*overflow_kernel(.|\n)*" + line);
 #else

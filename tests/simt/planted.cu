@@ -37,7 +37,8 @@ __global__ void overflow_kernel(float* data) {
   SHARED_ARRAY(float, first, [60]);
   SHARED_ARRAY(float, second, [64]);
   second[threadIdx.x] = 1.0f;
-  first[threadIdx.x] = data[threadIdx.x];  // BUG: overflow
+  float* const row = first;
+  row[threadIdx.x] = data[threadIdx.x];  // BUG: overflow
   __syncthreads();
   data[threadIdx.x] = first[0] + second[threadIdx.x];
 }
