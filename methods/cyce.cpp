@@ -1,0 +1,42 @@
+#include "methods/cyce.h"
+
+#include "autograd/ops.h"
+
+namespace counterfoil::methods {
+
+void CyceConfig::declare(nn::Keys& keys) {
+  GeneratorPairConfig::declare(keys);
+  keys.add("weight_cycle", weight_cycle, 0, 1e6, "lambda_d^cy: distance of g_1-i(g_i(x)) to x, eq. 13");
+  keys.add("weight_classifier_adversarial", weight_classifier_adversarial, 0, 1e6, "lambda_f^a: g_i(x) crosses, eq. 9");
+  keys.add("weight_classifier_cycle", weight_classifier_cycle, 0, 1e6, "lambda_f^cy: g_1-i(g_i(x)) returns, eq. 14");
+}
+
+Cyce::Cyce(const CyceConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
+           Device& device)
+    : GeneratorPair(config, classifier, train, seed, device), config_(config) {}
+
+GeneratorPair::GeneratorLoss Cyce::generator_loss(const Variable& x, int source) {
+  const Variable adversarial = generate(source, x);           // [N,H,W,C]
+  const Variable cycled = generate(1 - source, adversarial);  // [N,H,W,C]
+
+  const Variable l_d_cy = mixed_distance(x, cycled);     // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
+  const Variable l_d_g = gan_loss(adversarial, source);  // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
+  GeneratorLoss loss{l_d_cy * config_.weight_cycle + l_d_g * config_.weight_generator_gan,
+                     {{"L_d_cy", l_d_cy}, {"L_D_g", l_d_g}}};
+  if (config_.weight_classifier_adversarial == 0 && config_.weight_classifier_cycle == 0) return loss;
+
+  const Decisions decisions = decide(x.value());
+  const Variable l_f_a = classifier_loss(adversarial, decisions.opposite);  // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
+  const Variable l_f_cy = classifier_loss(cycled, decisions.same);          // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
+  loss.total = loss.total + l_f_a * config_.weight_classifier_adversarial + l_f_cy * config_.weight_classifier_cycle;
+  loss.terms.emplace_back("L_f_a", l_f_a);
+  loss.terms.emplace_back("L_f_cy", l_f_cy);
+  return loss;
+}
+
+Explanation Cyce::explain(const Tensor& x) {
+  const Tensor counterfactual = adversarial(x);
+  return {{"counterfactual", counterfactual}, {"map", difference_map(x, counterfactual)}};
+}
+
+}  // namespace counterfoil::methods

@@ -1,0 +1,206 @@
+#include "methods/generator_pair.h"
+
+#include "autograd/ops.h"
+#include "methods/augmentation_keys.h"
+#include "nn/losses.h"
+
+namespace counterfoil::methods {
+
+Variable mixed_distance(const Variable& a, const Variable& b) {
+  return (l1_loss(a, b) + l2_loss(a, b)) * 0.5;
+}
+
+void GeneratorPairConfig::declare(nn::Keys& keys) {
+  keys.add("batch", batch, 1, 4096, "images per step and domain");
+  keys.add("generator_learning_rate", generator_learning_rate, 0, 1, "of Adam for g0 and g1");
+  keys.add("discriminator_learning_rate", discriminator_learning_rate, 0, 1, "of Adam for D0 and D1");
+  keys.add("beta1", beta1, 0, 0.999999, "of Adam");
+  keys.add("beta2", beta2, 0, 0.999999, "of Adam");
+  keys.add("weight_generator_gan", weight_generator_gan, 0, 1e6, "lambda_D: fooling the discriminators, eq. 21");
+  keys.add("weight_discriminator", weight_discriminator, 0, 1e6, "lambda_D^d: the discriminators' own loss, eq. 22");
+  keys.add("weight_gradient_penalty", weight_gradient_penalty, 0, 1e6, "lambda_gp^d: gradient penalty, eq. 22");
+  keys.add("generator_width", generator_width, 1, 1024, "channels of the U-Net's finest level; doubles per level");
+  keys.add("generator_levels", generator_levels, 1, 6, "times the U-Net halves the image");
+  keys.add("dropout", dropout, 0, 0.99, "probability after each convolution block of the generators");
+  keys.add("output", output, {"clip", "sigmoid"}, "how the generators' output is kept in [0, 1]");
+  keys.add("discriminator_width", discriminator_width, 1, 1024,
+           "channels of the first level; grows by as many per level");
+  keys.add("discriminator_levels", discriminator_levels, 1, 6, "times the discriminators halve the image");
+  declare_augmentation(keys, augmentation);
+}
+
+namespace {
+
+nn::UNetOptions unet_options(const GeneratorPairConfig& config, const data::Dataset& images) {
+  nn::UNetOptions options;
+  options.channels = options.outputs = images.channels;
+  options.widths.clear();
+  for (std::int64_t level = 0; level <= config.generator_levels; ++level)
+    options.widths.push_back(config.generator_width << level);
+  options.dropout = config.dropout;
+  options.output = config.output == "sigmoid" ? nn::UNetOutput::sigmoid : nn::UNetOutput::clip;
+  return options;
+}
+
+nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& config, const data::Dataset& images) {
+  nn::SyceDiscriminatorOptions options;
+  options.image = {images.height, images.width, images.channels};
+  options.widths.clear();
+  for (std::int64_t level = 1; level <= config.discriminator_levels; ++level)
+    options.widths.push_back(config.discriminator_width * level);
+  return options;
+}
+
+/// Positions of the images that the classifier puts in a domain.
+std::vector<std::int32_t> positions_of(const std::vector<std::int32_t>& decisions, int domain) {
+  std::vector<std::int32_t> positions;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions[i] == domain) positions.push_back(static_cast<std::int32_t>(i));
+  }
+  return positions;
+}
+
+std::array<data::Dataset, 2> split_by_decision(nn::Classifier& classifier, const data::Dataset& dataset,
+                                               std::int64_t batch, Device& device) {
+  if (classifier.class_count() != 2)
+    fail("generator pair: expected a classifier of 2 classes, found {}", classifier.class_count());
+  const std::vector<std::int32_t> decisions =
+      classifier.decisions(dataset.all_images(device)).to_vector<std::int32_t>();
+  std::array<data::Dataset, 2> domains = {dataset.subset(positions_of(decisions, 0)),
+                                          dataset.subset(positions_of(decisions, 1))};
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (domains[i].size() < batch) {
+      fail("generator pair: the classifier puts {} training images in class {}, fewer than a batch of {}",
+           domains[i].size(), i, batch);
+    }
+  }
+  return domains;
+}
+
+}  // namespace
+
+GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& classifier, const data::Dataset& train,
+                             std::uint64_t seed, Device& device)
+    : config_(config),
+      classifier_(classifier),
+      device_(device),
+      weights_random_(seed, "weights"),
+      dropout_random_(seed, "dropout"),
+      penalty_random_(seed, "penalty"),
+      augmentation_random_(seed, "augmentation"),
+      domains_(split_by_decision(classifier, train, config.batch, device)),
+      samplers_{data::BatchSampler(domains_[0].size(), config.batch, seed, "batches_0"),
+                data::BatchSampler(domains_[1].size(), config.batch, seed, "batches_1")} {
+  const nn::Init init{weights_random_, device_};
+  const AdamStep generator_step{config.generator_learning_rate, config.beta1, config.beta2};
+  const AdamStep discriminator_step{config.discriminator_learning_rate, config.beta1, config.beta2};
+  nn::NamedParameters generator_parameters;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::string index = std::to_string(i);
+    generators_[i] = std::make_unique<nn::UNet>(init, unet_options(config, train));
+    discriminators_[i] = std::make_unique<nn::SyceDiscriminator>(init, discriminator_options(config, train));
+    for (auto& parameter : generators_[i]->named_parameters("g" + index + "."))
+      generator_parameters.push_back(parameter);
+    discriminator_optimisers_[i] =
+        nn::adam(discriminators_[i]->named_parameters("d" + index + "."), discriminator_step);
+    state_.modules.emplace_back("g" + index, generators_[i].get());
+    state_.modules.emplace_back("d" + index, discriminators_[i].get());
+    state_.optimisers.emplace_back("d" + index, discriminator_optimisers_[i].get());
+    state_.randoms.emplace_back("batches_" + index, &samplers_[i].progress());
+  }
+  generator_optimiser_ = nn::adam(generator_parameters, generator_step);
+  state_.optimisers.emplace_back("generators", generator_optimiser_.get());
+  state_.randoms.emplace_back("dropout", &dropout_random_);
+  state_.randoms.emplace_back("penalty", &penalty_random_);
+  state_.randoms.emplace_back("augmentation", &augmentation_random_);
+}
+
+Variable GeneratorPair::generate(int generator, const Variable& x) {
+  return generators_[static_cast<std::size_t>(generator)]->forward(x, nn::Pass::train(dropout_random_));
+}
+
+Variable GeneratorPair::generate_eval(int generator, const Variable& x) {
+  return generators_[static_cast<std::size_t>(generator)]->forward(x, nn::Pass::eval());
+}
+
+Variable GeneratorPair::gan_loss(const Variable& adversarial, int source) {
+  nn::SyceDiscriminator& discriminator = *discriminators_[static_cast<std::size_t>(1 - source)];
+  return nn::gan_generator(discriminator.forward(adversarial, nn::Pass::train(dropout_random_)));
+}
+
+GeneratorPair::Decisions GeneratorPair::decide(const Tensor& x) {
+  const NoGrad no_grad;
+  const Tensor same = classifier_.decisions(x);
+  std::vector<std::int32_t> flipped = same.to_vector<std::int32_t>();
+  for (std::int32_t& decision : flipped) decision = 1 - decision;
+  return {same, Tensor::from(flipped, same.shape(), same.device())};
+}
+
+Tensor GeneratorPair::next_batch(int domain) {
+  const auto index = static_cast<std::size_t>(domain);
+  const Tensor images = domains_[index].images(samplers_[index].next(), device_);
+  return data::augment(images, config_.augmentation, augmentation_random_);
+}
+
+Variable GeneratorPair::discriminator_loss(int domain, const Tensor& real, const Tensor& fake, nn::LossTerms& terms) {
+  nn::SyceDiscriminator& discriminator = *discriminators_[static_cast<std::size_t>(domain)];
+  const nn::Pass pass = nn::Pass::train(dropout_random_);
+  const auto critic = [&](const Variable& x) { return discriminator.forward(x, pass); };
+  // Eq. 10: L_D = L_bce(1, D(real)) + L_bce(0, D(fake))
+  const Variable l_d = nn::gan_discriminator(critic(real), critic(fake));
+  const Variable l_gp = nn::gradient_penalty(critic, real, fake, penalty_random_);
+  const std::string index = std::to_string(domain);
+  terms.emplace_back("L_D" + index, l_d.item());
+  terms.emplace_back("L_gp" + index, l_gp.item());
+  // Eq. 22: L_D^d = lambda_D^d L_D + lambda_gp^d L_gp
+  return l_d * config_.weight_discriminator + l_gp * config_.weight_gradient_penalty;
+}
+
+nn::LossTerms GeneratorPair::train_step() {
+  const std::array<Tensor, 2> batches = {next_batch(0), next_batch(1)};
+
+  nn::LossTerms terms;  // the equations sum the expectations over chi_0 and chi_1
+  for (int source = 0; source < 2; ++source) {
+    const GeneratorLoss loss = generator_loss(batches[static_cast<std::size_t>(source)], source);
+    generator_optimiser_->minimise(loss.total);
+    for (std::size_t i = 0; i < loss.terms.size(); ++i) {
+      if (source == 0) terms.emplace_back(loss.terms[i].first, 0.0);
+      terms[i].second += loss.terms[i].second.item();
+    }
+  }
+
+  for (int domain = 0; domain < 2; ++domain) {
+    const int other = 1 - domain;
+    Tensor fake;
+    {
+      const NoGrad no_grad;
+      fake = generate(other, batches[static_cast<std::size_t>(other)]).value();
+    }
+    const Variable loss = discriminator_loss(domain, batches[static_cast<std::size_t>(domain)], fake, terms);
+    discriminator_optimisers_[static_cast<std::size_t>(domain)]->minimise(loss);
+  }
+  return terms;
+}
+
+Tensor GeneratorPair::by_domain(const Tensor& x, const std::function<Tensor(const Tensor&, int)>& each) {
+  const NoGrad no_grad;
+  const std::vector<std::int32_t> decisions = classifier_.decisions(x).to_vector<std::int32_t>();
+  std::vector<Tensor> parts;
+  std::vector<std::int32_t> origin;  // where each row of the joined parts came from
+  for (int domain = 0; domain < 2; ++domain) {
+    const std::vector<std::int32_t> positions = positions_of(decisions, domain);
+    if (positions.empty()) continue;
+    const Tensor index = Tensor::from(positions, {static_cast<std::int64_t>(positions.size())}, device_);
+    parts.push_back(each(gather_rows(x, index), domain));
+    origin.insert(origin.end(), positions.begin(), positions.end());
+  }
+  if (parts.empty()) return x;
+  const Tensor index = Tensor::from(origin, {static_cast<std::int64_t>(origin.size())}, device_);
+  return scatter_add_rows(concat(parts, 0), index, x.shape()[0]);
+}
+
+Tensor GeneratorPair::adversarial(const Tensor& x) {
+  return by_domain(x, [&](const Tensor& part, int domain) { return generate_eval(domain, part).value(); });
+}
+
+}  // namespace counterfoil::methods

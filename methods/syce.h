@@ -1,0 +1,51 @@
+#pragma once
+
+#include "methods/generator_pair.h"
+
+// SyCE, the symmetrically conditioned explanation: M. Charachon, P.-H. Cournede, C. Hudelot, R. Ardon, "Leveraging
+// conditional generative models in a general explanation framework of classifier decisions", sections 4 and E.1.
+//
+//   symbol                 here
+//   x in chi_i             x, source = i
+//   g_i(x)                 adversarial: the image on the other side (eq. 5)
+//   g_i(g_i(x))            stable: back by the same generator (eq. 4)
+//   g_{1-i}(g_i(x))        cycled: back by the other generator
+//   c_f(x)                 decisions.same;  1 - c_f(x): decisions.opposite
+//   D_{1-i}                judges g_i's images
+//   lambda_*               SyceConfig::weight_*
+//
+// Numbered deviations:
+//  1. The paper averages the L1 and L2 distances, its released code adds them: averaged here. L2 is the mean squared
+//  difference.
+//  2. L_bce is taken on the logits of f (the same number, without overflow).
+//  3. The gradient penalty has 1e-12 under its square root; D is never evaluated in eval mode (it has no norm and no
+//  dropout).
+
+namespace counterfoil::methods {
+
+struct SyceConfig : GeneratorPairConfig {
+  double weight_symmetry = 10.0;               ///< lambda_d^s, supplement table 1b, digits
+  double weight_cycle = 2.0;                   ///< lambda_d^cy
+  double weight_classifier_adversarial = 0.2;  ///< lambda_f^a
+  double weight_classifier_symmetry = 0.01;    ///< lambda_f^s
+  double weight_classifier_cycle = 0.005;      ///< lambda_f^cy
+
+  void declare(nn::Keys& keys);
+};
+
+class Syce final : public GeneratorPair {
+ public:
+  Syce(const SyceConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
+       Device& device);
+
+  /// "counterfactual": g_i(x); "stable": g_i(g_i(x)); "map": |stable - counterfactual| (eq. 7), the mean over channels.
+  Explanation explain(const Tensor& x) override;
+
+ protected:
+  GeneratorLoss generator_loss(const Variable& x, int source) override;
+
+ private:
+  SyceConfig config_;
+};
+
+}  // namespace counterfoil::methods
