@@ -9,6 +9,7 @@
 #include "kernels/cpu/convolution_tiles.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/epilogue.h"
+#include "kernels/cpu/few_channels.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/require_f32.h"
@@ -32,7 +33,7 @@ const void* operand(const float* data, std::int64_t count, Compute compute, std:
   return rounded;
 }
 
-// A whole array rounded through bf16, for processors without bf16 arithmetic.
+// A whole array rounded through bf16, for kernels and processors without bf16 arithmetic.
 void round_all(float* out, const ConstView& x) {
   parallel_for(x.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
     round_through_bf16(out + begin, x.as<float>() + begin, end - begin);
@@ -140,7 +141,9 @@ void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, c
                         static_cast<float>(slope));
     return;
   }
-  if (geometry.compute == Compute::bf16 && !has_bf16_hardware()) {
+  const ConvolutionExtents extents(x, weight, y, geometry);
+  const bool few = has_few_channels(extents, geometry);
+  if (geometry.compute == Compute::bf16 && (few || !has_bf16_hardware())) {
     const Scratch rounded(device_, sizeof(float) * static_cast<std::size_t>(x.size() + weight.size()));
     auto* x_rounded = rounded.as<float>();
     round_all(x_rounded, x);
@@ -151,7 +154,11 @@ void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, c
            slope);
     return;
   }
-  const ConvolutionExtents extents(x, weight, y, geometry);
+  if (few) {
+    few_channels_forward(device_, y.as<float>(), x.as<float>(), weight.as<float>(), bias_data, extents, geometry,
+                         activation, static_cast<float>(slope));
+    return;
+  }
   const Tiling tiling(extents, geometry, Tiling::By::y_rows, kMostTiles, kLeastFlops);
   const TiledConvolution tiles(Direction::forward, extents, geometry, tiling, bias_data != nullptr, activation, slope);
   const Scratch scratch(device_, tiles.packed_bytes() + workers() * tiles.worker_bytes());
@@ -170,7 +177,9 @@ void CpuBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, co
     fill(d_x, 0.0);
     return;
   }
-  if (geometry.compute == Compute::bf16 && !has_bf16_hardware()) {
+  const ConvolutionExtents extents(d_x, weight, d_y, geometry);
+  const bool few = has_few_channels(extents, geometry);
+  if (geometry.compute == Compute::bf16 && (few || !has_bf16_hardware())) {
     const Scratch rounded(device_, sizeof(float) * static_cast<std::size_t>(d_y.size() + weight.size()));
     auto* d_y_rounded = rounded.as<float>();
     round_all(d_y_rounded, d_y);
@@ -181,7 +190,10 @@ void CpuBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, co
                       in_f32);
     return;
   }
-  const ConvolutionExtents extents(d_x, weight, d_y, geometry);
+  if (few) {
+    few_channels_input_grad(device_, d_x.as<float>(), d_y.as<float>(), weight.as<float>(), extents, geometry);
+    return;
+  }
   const Tiling tiling(extents, geometry, Tiling::By::x_rows, kMostTiles, kLeastFlops);
   const TiledConvolution tiles(Direction::input_grad, extents, geometry, tiling, false, Activation::identity, 0.0);
   const Scratch scratch(device_, tiles.packed_bytes() + workers() * tiles.worker_bytes());
@@ -200,7 +212,9 @@ void CpuBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, c
     fill(d_weight, 0.0);
     return;
   }
-  if (geometry.compute == Compute::bf16 && !has_bf16_hardware()) {
+  const ConvolutionExtents extents(x, d_weight, d_y, geometry);
+  const bool few = has_few_channels(extents, geometry);
+  if (geometry.compute == Compute::bf16 && (few || !has_bf16_hardware())) {
     const Scratch rounded(device_, sizeof(float) * static_cast<std::size_t>(x.size() + d_y.size()));
     auto* x_rounded = rounded.as<float>();
     round_all(x_rounded, x);
@@ -210,7 +224,10 @@ void CpuBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, c
     conv2d_weight_grad(d_weight, {x_rounded, x.shape, x.dtype}, {x_rounded + x.size(), d_y.shape, x.dtype}, in_f32);
     return;
   }
-  const ConvolutionExtents extents(x, d_weight, d_y, geometry);
+  if (few) {
+    few_channels_weight_grad(device_, d_weight.as<float>(), x.as<float>(), d_y.as<float>(), extents, geometry);
+    return;
+  }
   // A tile writes its own gradient, so it must cover enough pixels to be worth writing and summing that.
   const double pixels_flops = 1024.0 * static_cast<double>(d_weight.size());
   const Tiling tiling(extents, geometry, Tiling::By::y_rows, kMostTiles, std::max(kLeastFlops, pixels_flops));

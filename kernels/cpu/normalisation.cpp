@@ -88,10 +88,6 @@ void sum_columns(double* sums, const FoldedRows& layout, std::int64_t first_row,
   });
 }
 
-[[gnu::always_inline]] inline Lanes load(const float* from, std::int64_t lanes) {
-  return lanes == kLanes ? load_lanes(from) : load_some(from, lanes);
-}
-
 // Repeats per-channel values over the columns of a folded row.
 void spread(float* out, const float* values, const FoldedRows& layout) {
   for (std::int64_t column = 0; column < layout.columns; column += layout.channels)

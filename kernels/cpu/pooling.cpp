@@ -26,13 +26,6 @@ std::int64_t rows_per_chunk(std::int64_t elements) {
   return std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(elements, 1));
 }
 
-[[gnu::always_inline]] inline Lanes load(const float* from, std::int64_t lanes) {
-  return lanes == kLanes ? load_lanes(from) : load_some(from, lanes);
-}
-[[gnu::always_inline]] inline void store(float* to, const Lanes& values, std::int64_t lanes) {
-  lanes == kLanes ? store_lanes(to, values) : store_some(to, values, lanes);
-}
-
 // Calls body(first channel, lanes) for the channels in vectors' worths.
 template <typename Body>
 void for_channel_blocks(std::int64_t channels, Body&& body) {

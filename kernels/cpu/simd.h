@@ -3,6 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 // Vectors are passed by reference or inlined, so the calling convention GCC warns about is never used.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -24,26 +28,54 @@ inline constexpr std::int64_t kLanes = 16;
 }
 
 [[gnu::always_inline]] inline Lanes splat(float value) {
-  return Lanes{} + value;
+  return Lanes{value, value, value, value, value, value, value, value,
+               value, value, value, value, value, value, value, value};
 }
+
+#if defined(__AVX512F__)
+[[gnu::always_inline]] inline __mmask16 first_lanes(std::int64_t count) {
+  return static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
+}
+#endif
 
 /// The first `count` lanes from memory, the others zero.
 [[gnu::always_inline]] inline Lanes load_some(const float* from, std::int64_t count) {
+#if defined(__AVX512F__)
+  return static_cast<Lanes>(_mm512_maskz_loadu_ps(first_lanes(count), from));
+#else
   Lanes lanes{};
   std::memcpy(&lanes, from, static_cast<std::size_t>(count) * sizeof(float));
   return lanes;
+#endif
 }
 
 [[gnu::always_inline]] inline void store_some(float* to, const Lanes& lanes, std::int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, first_lanes(count), static_cast<__m512>(lanes));
+#else
   std::memcpy(to, &lanes, static_cast<std::size_t>(count) * sizeof(float));
+#endif
+}
+
+/// load_lanes or load_some.
+[[gnu::always_inline]] inline Lanes load(const float* from, std::int64_t count) {
+  return count == kLanes ? load_lanes(from) : load_some(from, count);
+}
+
+[[gnu::always_inline]] inline void store(float* to, const Lanes& lanes, std::int64_t count) {
+  count == kLanes ? store_lanes(to, lanes) : store_some(to, lanes, count);
 }
 
 /// The sum of the lanes, in a fixed tree.
 [[gnu::always_inline]] inline float sum_of(const Lanes& lanes) {
-  float eight[8], four[4];
-  for (int i = 0; i < 8; ++i) eight[i] = lanes[i] + lanes[i + 8];
-  for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
-  return (four[0] + four[2]) + (four[1] + four[3]);
+  using Eight = float __attribute__((vector_size(32)));
+  using Four = float __attribute__((vector_size(16)));
+  const Eight eight = __builtin_shufflevector(lanes, lanes, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Four four =
+      __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+  const Four two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
+  return two[0] + two[1];
 }
 
 }  // namespace counterfoil::cpu
