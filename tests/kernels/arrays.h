@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,8 +23,13 @@ struct Array {
 
   explicit Array(const Shape& shape_, T value = T{})
       : shape(shape_), data(static_cast<std::size_t>(shape_.size()), value) {}
+  Array(const Shape& shape_, std::vector<T> values) : shape(shape_), data(std::move(values)) {
+    EXPECT_EQ(static_cast<std::int64_t>(data.size()), shape.size());
+  }
   View view() { return {data.data(), shape, dtype_of<T>()}; }
   ConstView view() const { return {data.data(), shape, dtype_of<T>()}; }
+  operator View() { return view(); }
+  operator ConstView() const { return view(); }
   T& operator[](std::int64_t i) { return data[static_cast<std::size_t>(i)]; }
   const T& operator[](std::int64_t i) const { return data[static_cast<std::size_t>(i)]; }
   std::int64_t size() const { return shape.size(); }
@@ -31,6 +37,7 @@ struct Array {
 
 using Floats = Array<float>;
 using Doubles = Array<double>;
+using Indices = Array<std::int32_t>;
 
 /// Values in [centre - 1, centre + 1), the same on every run, with a grid fine enough that ties do not occur by chance.
 inline Floats noise(const Shape& shape, std::uint32_t seed, float centre = 0) {

@@ -1,6 +1,6 @@
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 const ConstView kNoBias;
@@ -14,11 +14,11 @@ TEST(ReferenceMatmul, MultipliesInEveryOrientation) {
     for (const bool turn_b : {false, true}) {
       reference().matmul(y, turn_a ? a_turned : a, turn_b ? b_turned : b, turn_a, turn_b, kNoBias, Activation::identity,
                          0, Compute::f32);
-      EXPECT_EQ(y.values, product) << turn_a << turn_b;
+      EXPECT_EQ(y.data, product) << turn_a << turn_b;
     }
   }
   reference().matmul(y, a, b, false, false, Doubles({2}, {-6, 1}), Activation::leaky_relu, 0.5, Compute::f32);
-  EXPECT_EQ(y.values, (std::vector<double>{-0.5, 8, 8, 14}));
+  EXPECT_EQ(y.data, (std::vector<double>{-0.5, 8, 8, 14}));
 }
 
 TEST(ReferenceMatmul, MultipliesBatchesOneByOne) {
@@ -40,7 +40,7 @@ TEST(ReferenceMatmul, EmptyInnerExtentGivesTheBias) {
   Doubles y({2, 2});
   reference().matmul(y, Doubles({2, 0}), Doubles({0, 2}), false, false, Doubles({2}, {3, 4}), Activation::identity, 0,
                      Compute::f32);
-  EXPECT_EQ(y.values, (std::vector<double>{3, 4, 3, 4}));
+  EXPECT_EQ(y.data, (std::vector<double>{3, 4, 3, 4}));
 }
 
 TEST(ReferenceMatmul, Bf16RoundsTheOperandsOfF32Alone) {
@@ -142,10 +142,10 @@ TEST(ReferenceConv2d, InputGradIsATransposedConvolutionOfEveryLegalExtent) {
   const Doubles weight({1, 3, 1, 1}, {1, 10, 100}), d_y({1, 2, 1, 1}, {1, 2});
   Doubles five({1, 5, 1, 1}), six({1, 6, 1, 1});
   reference().conv2d_input_grad(five, d_y, weight, geometry);
-  EXPECT_EQ(five.values, (std::vector<double>{1, 10, 102, 20, 200}));
+  EXPECT_EQ(five.data, (std::vector<double>{1, 10, 102, 20, 200}));
   reference().conv2d_input_grad(six, d_y, weight, geometry);
-  EXPECT_EQ(six.values, (std::vector<double>{1, 10, 102, 20, 200, 0}));
+  EXPECT_EQ(six.data, (std::vector<double>{1, 10, 102, 20, 200, 0}));
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

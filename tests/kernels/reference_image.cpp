@@ -1,9 +1,9 @@
 #include <limits>
 #include <numeric>
 
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 TEST(ReferenceImage, SeparableFilterOfAnImpulseIsTheOuterProduct) {
@@ -12,8 +12,8 @@ TEST(ReferenceImage, SeparableFilterOfAnImpulseIsTheOuterProduct) {
   const Doubles down({3}, {1, 2, 3}), across({5}, {10, 20, 30, 40, 50});
   reference().separable_filter(y, x, down, across, Border::zero);
   // Cross-correlation: the taps come out turned around.
-  EXPECT_EQ(y.values, (std::vector<double>{0,  0,  0,  0,  0,  150, 120, 90, 60, 30, 100, 80, 60,
-                                           40, 20, 50, 40, 30, 20,  10,  0,  0,  0,  0,   0}));
+  EXPECT_EQ(y.data, (std::vector<double>{0,  0,  0,  0,  0,  150, 120, 90, 60, 30, 100, 80, 60,
+                                         40, 20, 50, 40, 30, 20,  10,  0,  0,  0,  0,   0}));
 }
 
 TEST(ReferenceImage, ReplicatedBorderKeepsAConstant) {
@@ -38,7 +38,7 @@ TEST(ReferenceImage, SeparableFilterBackwardIsTheAdjoint) {
 
 TEST(ReferenceImage, AffineWarpMovesTurnsAndScales) {
   Doubles x({1, 3, 4, 1}), y({1, 3, 4, 1});
-  std::iota(x.values.begin(), x.values.end(), 1.0);
+  std::iota(x.data.begin(), x.data.end(), 1.0);
   reference().affine_warp(y, x, Doubles({1, 2, 3}, {1, 0, 0, 0, 1, 0}));
   expect_near(y, x, 1e-14);
   // One column is 2 / 4 of the coordinate range: y shows x one column further right.
@@ -66,7 +66,7 @@ TEST(ReferenceImage, WildTransformsReadNothing) {
   Doubles y({2, 2, 2, 1});
   reference().affine_warp(y, scattered({2, 2, 2, 1}, 1),
                           Doubles({2, 2, 3}, {1e300, 0, 0, 0, 1, 0, 1, 0, nan, 0, 1, 0}));
-  EXPECT_EQ(y.values, std::vector<double>(8));
+  EXPECT_EQ(y.data, std::vector<double>(8));
 }
 
 TEST(ReferenceImage, DistancesAndNearestRows) {
@@ -74,10 +74,10 @@ TEST(ReferenceImage, DistancesAndNearestRows) {
   Doubles table({2, 3}), distance({2});
   Indices index({2});
   reference().pairwise_distance(table, a, b);
-  EXPECT_EQ(table.values, (std::vector<double>{25, 1, 1, 0, 18, 34}));
+  EXPECT_EQ(table.data, (std::vector<double>{25, 1, 1, 0, 18, 34}));
   reference().nearest_row(distance, index, a, b);
-  EXPECT_EQ(distance.values, (std::vector<double>{1, 0}));
-  EXPECT_EQ(index.values, (std::vector<std::int32_t>{1, 0}));
+  EXPECT_EQ(distance.data, (std::vector<double>{1, 0}));
+  EXPECT_EQ(index.data, (std::vector<std::int32_t>{1, 0}));
 }
 
 TEST(ReferenceImage, ConnectedComponentsAreNumberedByTheirFirstPixel) {
@@ -93,16 +93,16 @@ TEST(ReferenceImage, ConnectedComponentsAreNumberedByTheirFirstPixel) {
        0, 0, 0, 1, 1});
   Indices labels({1, 4, 5});
   reference().connected_components(labels, mask, 4);
-  EXPECT_EQ(labels.values, (std::vector<std::int32_t>{0, 0, 1, 0, 2, 3, 0, 1, 0, 2, 0, 1, 1, 0, 0, 0, 0, 0, 4, 4}));
+  EXPECT_EQ(labels.data, (std::vector<std::int32_t>{0, 0, 1, 0, 2, 3, 0, 1, 0, 2, 0, 1, 1, 0, 0, 0, 0, 0, 4, 4}));
   reference().connected_components(labels, mask, 8);
-  EXPECT_EQ(labels.values, (std::vector<std::int32_t>{0, 0, 1, 0, 2, 1, 0, 1, 0, 2, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(labels.data, (std::vector<std::int32_t>{0, 0, 1, 0, 2, 1, 0, 1, 0, 2, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1}));
 }
 
 TEST(ReferenceImage, ConnectedComponentsStartAnewInEveryImage) {
   Indices labels({2, 1, 3});
   reference().connected_components(labels, Doubles({2, 1, 3}, {1, 0, 1, 1, 1, 0}), 8);
-  EXPECT_EQ(labels.values, (std::vector<std::int32_t>{1, 0, 2, 1, 1, 0}));
+  EXPECT_EQ(labels.data, (std::vector<std::int32_t>{1, 0, 2, 1, 1, 0}));
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -1,6 +1,6 @@
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 const Shape kShape = {3, 2, 4, 5};
@@ -11,18 +11,18 @@ TEST(ReferenceNorm, StatisticsOfASmallBatch) {
   const Doubles x({2, 1, 2, 2}, {1, 10, 3, 10, 5, 10, 7, 30});
   Doubles mean({1, 2}), variance({1, 2});
   reference().norm_statistics(mean, variance, x);
-  EXPECT_EQ(mean.values, (std::vector<double>{4, 15}));
-  EXPECT_EQ(variance.values, (std::vector<double>{5, 75}));
+  EXPECT_EQ(mean.data, (std::vector<double>{4, 15}));
+  EXPECT_EQ(variance.data, (std::vector<double>{5, 75}));
   Doubles image_mean({2, 2}), image_variance({2, 2});
   reference().norm_statistics(image_mean, image_variance, x);
-  EXPECT_EQ(image_mean.values, (std::vector<double>{2, 10, 6, 20}));
-  EXPECT_EQ(image_variance.values, (std::vector<double>{1, 0, 1, 100}));
+  EXPECT_EQ(image_mean.data, (std::vector<double>{2, 10, 6, 20}));
+  EXPECT_EQ(image_variance.data, (std::vector<double>{1, 0, 1, 100}));
 }
 
 TEST(ReferenceNorm, StatisticsFarFromZeroDoNotCancel) {
   Doubles x = scattered({4, 5, 5, 1}, 1), mean({1, 1}), variance({1, 1}), far_variance({1, 1});
   reference().norm_statistics(mean, variance, x);
-  for (double& value : x.values) value += 1e6;
+  for (double& value : x.data) value += 1e6;
   reference().norm_statistics(mean, far_variance, x);
   EXPECT_NEAR(far_variance[0], variance[0], 1e-9);
 }
@@ -89,11 +89,11 @@ TEST(ReferenceNorm, PowerIterationFindsTheLargestSingularValue) {
 TEST(ReferenceNorm, PowerIterationKeepsItsVectorsForZeroRounds) {
   Doubles u({2}, {1, 2}), v({2}, {3, 4});
   reference().power_iteration(u, v, Doubles({2, 2}), 0, 1e-12);
-  EXPECT_EQ(u.values, (std::vector<double>{1, 2}));
-  EXPECT_EQ(v.values, (std::vector<double>{3, 4}));
+  EXPECT_EQ(u.data, (std::vector<double>{1, 2}));
+  EXPECT_EQ(v.data, (std::vector<double>{3, 4}));
   reference().power_iteration(u, v, Doubles({2, 2}), 1, 1e-12);
-  EXPECT_EQ(u.values, (std::vector<double>{0, 0}));
+  EXPECT_EQ(u.data, (std::vector<double>{0, 0}));
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -1,7 +1,7 @@
 #include "kernels/error.h"
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 TEST(ReferenceOptimiser, AdamTakesTheStepsOfItsPaper) {
@@ -56,4 +56,4 @@ TEST(ReferenceOptimiser, RmsPropDividesByTheRootPlusEpsilon) {
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

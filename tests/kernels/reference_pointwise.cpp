@@ -1,8 +1,8 @@
 #include <limits>
 
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 struct Case {
@@ -135,7 +135,7 @@ TEST(ReferencePointwise, ActivationBackwardAgreesWithUnaryBackward) {
   }
   Doubles same({50});
   reference().activation_backward(Activation::identity, same, x, d_y, 0);
-  EXPECT_EQ(same.values, d_y.values);
+  EXPECT_EQ(same.data, d_y.data);
 }
 
 TEST(ReferencePointwise, BinaryBroadcastsBothWays) {
@@ -143,7 +143,7 @@ TEST(ReferencePointwise, BinaryBroadcastsBothWays) {
   const auto apply = [&](BinaryOp op) {
     Doubles y({2, 3});
     reference().binary(op, y, a, b);
-    return y.values;
+    return y.data;
   };
   using Values = std::vector<double>;
   EXPECT_EQ(apply(BinaryOp::add), (Values{6, 3, 2, 10, 7, 6}));
@@ -160,14 +160,14 @@ TEST(ReferencePointwise, BinaryBroadcastsBothWays) {
 TEST(ReferencePointwise, SelectAndAxpby) {
   Doubles y({3});
   reference().select(y, Doubles({3}, {0, 1, -2}), Doubles({3}, {1, 2, 3}), Doubles({3}, {4, 5, 6}));
-  EXPECT_EQ(y.values, (std::vector<double>{4, 2, 3}));
+  EXPECT_EQ(y.data, (std::vector<double>{4, 2, 3}));
   reference().axpby(y, 2, y, -1, Doubles({3}, {1, 1, 1}));
-  EXPECT_EQ(y.values, (std::vector<double>{7, 3, 5}));
+  EXPECT_EQ(y.data, (std::vector<double>{7, 3, 5}));
 }
 
 TEST(ReferencePointwise, F32IsTheRoundingOfF64) {
   const Array<float> x = scattered<float>({200}, 8, -4, 4);
-  const Doubles wide({200}, std::vector<double>(x.values.begin(), x.values.end()));
+  const Doubles wide({200}, std::vector<double>(x.data.begin(), x.data.end()));
   for (const UnaryOp op : {UnaryOp::exp, UnaryOp::tanh, UnaryOp::sigmoid, UnaryOp::softplus, UnaryOp::sin}) {
     Array<float> y({200});
     Doubles exact({200});
@@ -178,4 +178,4 @@ TEST(ReferencePointwise, F32IsTheRoundingOfF64) {
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -1,8 +1,8 @@
 #include <limits>
 
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 TEST(ReferencePooling, MaxPoolNamesItsWinners) {
@@ -12,7 +12,7 @@ TEST(ReferencePooling, MaxPoolNamesItsWinners) {
   Indices index({1, 2, 2, 1});
   const PoolGeometry geometry = {.pad_bottom = 1};
   reference().max_pool(y, index, x, geometry);
-  EXPECT_EQ(index.values, (std::vector<std::int32_t>{4, 2, 8, 10}));
+  EXPECT_EQ(index.data, (std::vector<std::int32_t>{4, 2, 8, 10}));
   EXPECT_EQ(y[0], 4);
   EXPECT_EQ(y[1], 5);
   EXPECT_TRUE(std::isnan(y[2]));
@@ -27,7 +27,7 @@ TEST(ReferencePooling, ScatterIsTheAdjointOfGatherAndAddsOverlaps) {
   Indices index(shape);
   reference().max_pool(y, index, x, geometry);
   reference().pool_gather(gathered, x, index);
-  EXPECT_EQ(gathered.values, y.values);
+  EXPECT_EQ(gathered.data, y.data);
   expect_adjoint(
       shape, shape, [&](View out, ConstView in) { reference().pool_gather(out, in, index); },
       [&](View out, ConstView in) { reference().pool_scatter(out, in, index); });
@@ -64,16 +64,16 @@ TEST(ReferenceResize, NearestTakesTheFloor) {
   const Doubles x({1, 1, 3, 1}, {1, 2, 3});
   Doubles up({1, 1, 5, 1}), down({1, 1, 2, 1});
   reference().resize(up, x, ResizeMode::nearest);
-  EXPECT_EQ(up.values, (std::vector<double>{1, 1, 2, 2, 3}));
+  EXPECT_EQ(up.data, (std::vector<double>{1, 1, 2, 2, 3}));
   reference().resize(down, x, ResizeMode::nearest);
-  EXPECT_EQ(down.values, (std::vector<double>{1, 2}));
+  EXPECT_EQ(down.data, (std::vector<double>{1, 2}));
 }
 
 TEST(ReferenceResize, BilinearUsesHalfPixelCentres) {
   const Doubles x({1, 1, 2, 1}, {0, 4});
   Doubles doubled({1, 1, 4, 1}), halved({1, 1, 1, 1});
   reference().resize(doubled, x, ResizeMode::bilinear);
-  EXPECT_EQ(doubled.values, (std::vector<double>{0, 1, 3, 4}));
+  EXPECT_EQ(doubled.data, (std::vector<double>{0, 1, 3, 4}));
   reference().resize(halved, x, ResizeMode::bilinear);
   EXPECT_EQ(halved[0], 2.0);
 }
@@ -109,7 +109,7 @@ TEST(ReferenceResize, UpsampleConcatIsResizeThenConcat) {
   reference().resize(up, low, ResizeMode::nearest);
   reference().concat(expected, std::vector<ConstView>{up, skip}, 3);
   reference().upsample_concat(y, low, skip);
-  EXPECT_EQ(y.values, expected.values);
+  EXPECT_EQ(y.data, expected.data);
 }
 
 TEST(ReferenceResize, UpsampleConcatBackwardIsTheAdjoint) {
@@ -121,4 +121,4 @@ TEST(ReferenceResize, UpsampleConcatBackwardIsTheAdjoint) {
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include "kernels/philox.h"
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 constexpr RandomKey kKey = {.seed = 42, .stream = 7};
@@ -26,8 +26,8 @@ TEST(ReferenceRandom, AFillDoesNotDependOnHowItIsCut) {
   reference().random_normal(whole, kKey, 5, 0, 1);
   reference().random_normal(head, kKey, 5, 0, 1);
   reference().random_normal(tail, kKey, 338, 0, 1);
-  head.values.insert(head.values.end(), tail.values.begin(), tail.values.end());
-  EXPECT_EQ(head.values, whole.values);
+  head.data.insert(head.data.end(), tail.data.begin(), tail.data.end());
+  EXPECT_EQ(head.data, whole.data);
 }
 
 TEST(ReferenceRandom, MomentsAreThoseOfTheDistributions) {
@@ -37,7 +37,7 @@ TEST(ReferenceRandom, MomentsAreThoseOfTheDistributions) {
   reference().random_normal(normal, kKey, 0, 0, 1);
   const auto moment = [](const Doubles& x, int power) {
     double sum = 0;
-    for (const double value : x.values) sum += std::pow(value, power);
+    for (const double value : x.data) sum += std::pow(value, power);
     return sum / static_cast<double>(x.size());
   };
   // Four standard errors.
@@ -47,19 +47,19 @@ TEST(ReferenceRandom, MomentsAreThoseOfTheDistributions) {
   EXPECT_NEAR(moment(normal, 2), 1, 4 * std::sqrt(2.0 / count));
   EXPECT_NEAR(moment(normal, 3), 0, 4 * std::sqrt(15.0 / count));
   EXPECT_NEAR(moment(normal, 4), 3, 4 * std::sqrt(96.0 / count));
-  EXPECT_GE(*std::ranges::min_element(uniform.values), 0);
-  EXPECT_LT(*std::ranges::max_element(uniform.values), 1);
+  EXPECT_GE(*std::ranges::min_element(uniform.data), 0);
+  EXPECT_LT(*std::ranges::max_element(uniform.data), 1);
 }
 
 TEST(ReferenceRandom, DropoutKeepsTheShareItNames) {
   Doubles x({100000}), y({100000});
   reference().fill(x, 3);
   reference().dropout(y, x, kKey, 0, 0.2, false);
-  const auto kept = std::ranges::count(y.values, 3 / 0.8);
-  EXPECT_EQ(kept + std::ranges::count(y.values, 0.0), 100000);
+  const auto kept = std::ranges::count(y.data, 3 / 0.8);
+  EXPECT_EQ(kept + std::ranges::count(y.data, 0.0), 100000);
   EXPECT_NEAR(static_cast<double>(kept), 80000, 4 * std::sqrt(100000 * 0.2 * 0.8));
   reference().dropout(y, x, kKey, 0, 0, false);
-  EXPECT_EQ(y.values, x.values);
+  EXPECT_EQ(y.data, x.data);
 }
 
 TEST(ReferenceRandom, DropoutOfAChannelZeroesThePlane) {
@@ -70,9 +70,9 @@ TEST(ReferenceRandom, DropoutOfAChannelZeroesThePlane) {
   reference().dropout(y, x, kKey, 11, 0.5, true);
   reference().dropout(mask, planes, kKey, 11, 0.5, false);
   for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], mask[i / 30 * 5 + i % 5]);
-  EXPECT_GT(std::ranges::count(mask.values, 0.0), 5);
-  EXPECT_GT(std::ranges::count(mask.values, 2.0), 5);
+  EXPECT_GT(std::ranges::count(mask.data, 0.0), 5);
+  EXPECT_GT(std::ranges::count(mask.data, 2.0), 5);
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -1,9 +1,9 @@
 #include <limits>
 
 #include "kernels/error.h"
-#include "tests/kernels/array.h"
+#include "tests/kernels/reference.h"
 
-namespace counterfoil {
+namespace counterfoil::test {
 namespace {
 
 TEST(ReferenceReduction, ReducesTheAxesOfExtentOne) {
@@ -11,12 +11,12 @@ TEST(ReferenceReduction, ReducesTheAxesOfExtentOne) {
   const auto rows = [&](ReduceOp op) {
     Doubles y({2, 1});
     reference().reduce(op, y, x);
-    return y.values;
+    return y.data;
   };
   const auto columns = [&](ReduceOp op) {
     Doubles y({1, 3});
     reference().reduce(op, y, x);
-    return y.values;
+    return y.data;
   };
   using Values = std::vector<double>;
   EXPECT_EQ(rows(ReduceOp::sum), (Values{2, -5}));
@@ -37,7 +37,7 @@ TEST(ReferenceReduction, SumsInF32KeepWhatASingleWouldLose) {
 TEST(ReferenceReduction, ArgmaxTakesTheFirstOfEquals) {
   Indices index({3});
   reference().argmax(index, Doubles({3, 4}, {1, 3, 3, 2, 5, 5, 5, 5, -1, -2, -3, -0.5}));
-  EXPECT_EQ(index.values, (std::vector<std::int32_t>{1, 0, 3}));
+  EXPECT_EQ(index.data, (std::vector<std::int32_t>{1, 0, 3}));
 }
 
 TEST(ReferenceReduction, SoftmaxOfLogarithmsIsTheirShare) {
@@ -86,7 +86,7 @@ TEST(ReferenceReduction, OrderStatisticIsTheSortedElement) {
   for (std::size_t k = 0; k < 5; ++k) {
     Doubles y({2});
     reference().order_statistic(y, x, static_cast<std::int64_t>(k));
-    EXPECT_EQ(y.values, sorted[k]);
+    EXPECT_EQ(y.data, sorted[k]);
   }
 }
 
@@ -112,7 +112,7 @@ TEST(ReferenceLoss, SumsTheScaledDefinition) {
   for (const LossOp op : {LossOp::bce_with_logits, LossOp::l1, LossOp::l2, LossOp::hinge}) {
     Doubles b = scattered(shape, 2, 0, 1);
     if (op == LossOp::hinge) {
-      for (double& value : b.values) value = value > 0.5 ? 1 : -1;
+      for (double& value : b.data) value = value > 0.5 ? 1 : -1;
     }
     Doubles expected({2, 1, 1}), found({2, 1, 1}), everything({1, 1, 1});
     for (std::int64_t i = 0; i < a.size(); ++i) expected[i / 12] += 0.3 * loss_of(op, a[i], b[i]);
@@ -190,8 +190,8 @@ TEST(ReferenceLoss, TotalVariationBackwardIsTheDerivative) {
   }
   Doubles flat({1, 3, 3, 1}), d_flat({1, 3, 3, 1});
   reference().total_variation_backward(d_flat, flat, Doubles({1}, {1}), 1.5);
-  EXPECT_EQ(d_flat.values, std::vector<double>(9));
+  EXPECT_EQ(d_flat.data, std::vector<double>(9));
 }
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::test

@@ -8,31 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "kernels/device.h"
-#include "kernels/reference/reference_backend.h"
-#include "kernels/view.h"
+#include "tests/kernels/arrays.h"
 
-namespace counterfoil {
-
-/// A host array with its shape, to pass to a backend that reads host memory.
-template <typename T>
-struct Array {
-  Shape shape;
-  std::vector<T> values;
-
-  explicit Array(const Shape& extents) : shape(extents), values(static_cast<std::size_t>(extents.size())) {}
-  Array(const Shape& extents, std::vector<T> elements) : shape(extents), values(std::move(elements)) {
-    EXPECT_EQ(static_cast<std::int64_t>(values.size()), shape.size());
-  }
-
-  operator View() { return {values.data(), shape, dtype_of<T>()}; }
-  operator ConstView() const { return {values.data(), shape, dtype_of<T>()}; }
-  T& operator[](std::int64_t i) { return values[static_cast<std::size_t>(i)]; }
-  const T& operator[](std::int64_t i) const { return values[static_cast<std::size_t>(i)]; }
-  std::int64_t size() const { return shape.size(); }
-};
-
-using Doubles = Array<double>;
-using Indices = Array<std::int32_t>;
+// What the tests of the reference backend share: its primitives on small f64 arrays against identities.
+namespace counterfoil::test {
 
 inline Backend& reference() {
   return reference_device().backend();
@@ -43,7 +22,7 @@ template <typename T = double>
 Array<T> scattered(const Shape& shape, int seed, double low = -1, double high = 1) {
   Array<T> array(shape);
   std::uint64_t state = 0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(seed + 1);
-  for (T& value : array.values) {
+  for (T& value : array.data) {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     value = static_cast<T>(low + (high - low) * static_cast<double>(state >> 40) * 0x1p-24);
   }
@@ -90,4 +69,4 @@ inline void expect_gradient(const std::function<double(const Doubles&)>& f, cons
   }
 }
 
-}  // namespace counterfoil
+}  // namespace counterfoil::test
