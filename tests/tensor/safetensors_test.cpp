@@ -31,7 +31,10 @@ class Safetensors : public testing::Test {
     std::ifstream stream(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
   }
-  void write_bytes(const std::string& bytes) const { std::ofstream(file_, std::ios::binary) << bytes; }
+  void write_bytes(const std::string& bytes) const {
+    fs::remove(file_);  // some file systems flush a file that is cut and written again
+    std::ofstream(file_, std::ios::binary) << bytes;
+  }
 
   static std::string with_header(const std::string& header, const std::string& data) {
     const auto length = std::bit_cast<std::array<char, 8>>(std::uint64_t{header.size()});
