@@ -1,0 +1,196 @@
+#include "app/command_line.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/training_loop.h"
+#include "kernels/device.h"
+#include "kernels/error.h"
+#include "tensor/nearest_name.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+using Action = std::function<int()>;
+
+constexpr const char* kExamples = R"(
+From data to pictures of foils:
+  counterfoil train classifier --data mnist10k:3,8 --out runs/classifier
+  counterfoil train embedding  --data mnist10k:3,8 --classifier runs/classifier --out runs/embedding
+  counterfoil methods          what else can be trained, with every key
+
+Continue a run that was stopped, bit for bit:
+  counterfoil train classifier --out runs/classifier --resume
+
+The full MNIST, or any folder of IDX files, or of pictures in a folder per class:
+  counterfoil train classifier --data idx:/data/mnist:3,8 --out runs/full
+  counterfoil train classifier --data images:/data/pets:cat,dog --out runs/pets
+
+Exit status: 0 done, 1 a self test failed, 2 wrong input (one line on stderr), 3 training diverged,
+128 + signal: stopped, --resume goes on.)";
+
+std::string flag_of(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return "--" + key;
+}
+
+// --learning_rate is --learning-rate.
+std::vector<std::string> with_dashes(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument.starts_with("--")) {
+      std::replace(argument.begin(),
+                   argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size())), '_',
+                   '-');
+    }
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
+// Everything that CLI11 does not know, as an Error that names the nearest thing it does know.
+void refuse_extras(const CLI::App& program) {
+  const CLI::App* deepest = &program;
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
+  std::vector<std::string> commands, flags;
+  for (const CLI::App* command : deepest->get_subcommands({})) commands.push_back(command->get_name());
+  for (const CLI::Option* option : deepest->get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  const std::vector<std::string> extras = program.remaining(true);
+  if (!extras.empty() && extras.front().starts_with("-")) {
+    const std::string name = extras.front().substr(0, extras.front().find('='));
+    fail("unknown flag {}; the nearest is {}", in_quotes(name), nearest_name(name, flags));
+  }
+  if (!extras.empty() && commands.empty()) fail("unexpected argument {}", in_quotes(extras.front()));
+  if (!extras.empty()) {
+    fail("unknown command {}; the nearest is '{}'", in_quotes(extras.front()), nearest_name(extras.front(), commands));
+  }
+  if (!commands.empty()) {
+    fail("expected a command after '{}': one of {}; --help shows examples", deepest->get_name(),
+         fmt::join(commands, ", "));
+  }
+}
+
+void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
+  CLI::App* train = program.add_subcommand("train", "train a classifier, an explainer or an embedding");
+  for (const Kind& kind : kinds()) {
+    CLI::App* command = train->add_subcommand(kind.name, kind.summary);
+    command->add_option("--out", arguments.out, "folder of the run")->type_name("DIR");
+    command->add_option("--config", arguments.config, "settings from a TOML file; flags win over it")
+        ->type_name("FILE");
+    command->add_flag("--resume", arguments.resume, "go on with the run in --out, or begin it when there is none");
+    const Settings settings(kind);
+    for (const nn::Keys::Key& key : settings.keys().list()) {
+      const std::string text = nn::to_text(key.default_value);
+      const auto set = [&arguments, name = key.name](const std::string& value) { arguments.flags[name] = value; };
+      CLI::Option* option = command->add_option_function<std::string>(
+          flag_of(key.name), set,
+          fmt::format("{} ({}{})", key.help, key.expects(), text.empty() ? "" : "; default " + text));
+      option->type_name("")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+    command->callback([&arguments, &action, name = kind.name] {
+      arguments.kind = name;
+      action = [&arguments] { return train_command(arguments); };
+    });
+  }
+}
+
+void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand("explain", "draw the foils of images with a trained explainer");
+  command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
+  command->add_option("--input", arguments.input, "PNG or JPEG files, or safetensors with a tensor 'images' [N,H,W,C]")
+      ->required()
+      ->type_name("FILE...");
+  command->add_option("--output", arguments.output, "safetensors file to write")->required()->type_name("FILE");
+  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  command->footer(R"(
+  counterfoil explain --run runs/syce --input three.png eight.png --output foils.safetensors
+
+Written, for N images: input, counterfactual and, where the method has them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0;
+others as the method's header says; probabilities.<name> [N,classes] of f for each of these images; all f32. The metadata hold
+the run's settings.)");
+  command->callback([&] { action = [&] { return explain_command(arguments); }; });
+}
+
+void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& action) {
+  CLI::App* command =
+      program.add_subcommand("selftest", "run every primitive on a device and compare with the reference");
+  command->add_option("--device", arguments.device, "device to test")->type_name("");
+  command->add_option("--only", arguments.only, "only cases with this in their name")->type_name("");
+  command->footer("\n  counterfoil selftest --device cpu --only conv2d");
+  command->callback([&] { action = [&] { return selftest_command(arguments); }; });
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App program(
+      "Counterfoil draws, for an image and a classifier, the foil: a realistic image on the other side of the "
+      "decision boundary.",
+      "counterfoil");
+  Action action;
+  TrainArguments train;
+  ExplainArguments explain;
+  SelftestArguments selftest;
+  program.footer(kExamples);
+  program.set_version_flag("--version", "counterfoil " + version());
+  program.allow_extras();
+  program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  add_train(program, train, action);
+  add_explain(program, explain, action);
+  program.add_subcommand("methods", "list what can be trained, with every key")->callback([&] {
+    action = methods_command;
+  });
+  program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
+  add_selftest(program, selftest, action);
+  for (CLI::App* command : program.get_subcommands({})) {
+    command->allow_extras();
+    for (CLI::App* kind : command->get_subcommands({})) kind->allow_extras();
+  }
+  std::vector<std::string> arguments = with_dashes(argc, argv);
+  std::ranges::reverse(arguments);  // as CLI11 wants them
+  try {
+    program.parse(arguments);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
+  } catch (const CLI::RequiredError& error) {
+    refuse_extras(program);  // a mistyped flag explains a missing one
+    fail("{}", error.what());
+  } catch (const CLI::ParseError& error) {
+    fail("{}", error.what());
+  }
+  refuse_extras(program);
+  return action();
+}
+
+int complain(int status, const std::string& message) {
+  std::fprintf(stderr, "counterfoil: %s\n", message.c_str());
+  return status;
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  constexpr int kWrongInput = 2, kDiverged = 3;
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit fails like one on a full disk
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const Divergence&) {
+    return kDiverged;  // train has said what happened
+  } catch (const std::bad_alloc&) {
+    return complain(kWrongInput, "out of memory");
+  } catch (const std::exception& error) {
+    return complain(kWrongInput, error.what());
+  }
+}
+
+}  // namespace counterfoil::app

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/registry.h"
+
+// What the subcommands do, once their arguments are read. Each returns the program's exit status.
+
+namespace counterfoil::app {
+
+struct TrainArguments {
+  std::string kind;
+  std::filesystem::path out;
+  std::filesystem::path config;  ///< a TOML file with settings; may be empty
+  bool resume = false;
+  std::map<std::string, std::string> flags;  ///< key -> text, of the flags that were given; they win over the file
+};
+/// 0 when training ended, 128 + signal when it was stopped and can be resumed.
+int train_command(const TrainArguments& arguments);
+
+struct ExplainArguments {
+  std::filesystem::path run;
+  std::vector<std::filesystem::path> input;
+  std::filesystem::path output;
+  std::string device = "auto";
+};
+int explain_command(const ExplainArguments& arguments);
+
+int methods_command();
+int metrics_command();
+
+struct SelftestArguments {
+  std::string device = "auto";
+  std::string only;  ///< part of the names of the cases to run; empty: all
+};
+/// 0 when every case passed, 1 otherwise.
+int selftest_command(const SelftestArguments& arguments);
+
+}  // namespace counterfoil::app

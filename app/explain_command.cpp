@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "app/run.h"
+#include "data/image_file.h"
+#include "kernels/device.h"
+#include "kernels/error.h"
+#include "methods/explainer.h"
+#include "tensor/nearest_name.h"
+#include "tensor/ops.h"
+#include "tensor/safetensors.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+constexpr std::int64_t kPart = 64;  // images explained at a time
+
+// [1,H,W,C] in [0,1]
+Tensor read_picture(const std::filesystem::path& file, Device& device) {
+  const data::Image image = data::read_image(file);
+  const Tensor bytes = Tensor::from(image.pixels, Shape{1, image.height, image.width, image.channels}, device);
+  return convert(bytes, DType::f32, 1.0 / 255);
+}
+
+// The tensor "images", or the only one: floats in [0,1], or bytes.
+Tensor read_tensor(const std::filesystem::path& file, Device& device) {
+  const TensorFile contents = read_safetensors(file, device);
+  if (contents.tensors.empty()) fail("{}: it holds no tensor", file.string());
+  if (contents.tensors.size() > 1 && !contents.tensors.contains("images")) {
+    fail("{}: it holds {} tensors, none of them called 'images'", file.string(), contents.tensors.size());
+  }
+  const auto& [name, tensor] =
+      contents.tensors.size() == 1 ? *contents.tensors.begin() : *contents.tensors.find("images");
+  if (tensor.shape().rank() != 4) {
+    fail("{}: {} has shape {}, expected [N,H,W,C]", file.string(), in_quotes(name), tensor.shape().to_string());
+  }
+  if (tensor.dtype() == DType::u8) return convert(tensor, DType::f32, 1.0 / 255);
+  if (tensor.dtype() != DType::f32 && tensor.dtype() != DType::f64) {
+    fail("{}: {} holds {}, expected f32, f64 or u8", file.string(), in_quotes(name), name_of(tensor.dtype()));
+  }
+  for (const double value : tensor.to_doubles()) {
+    if (!(value >= 0 && value <= 1)) fail("{}: {} holds {}, expected 0 to 1", file.string(), in_quotes(name), value);
+  }
+  return tensor.to(DType::f32);
+}
+
+Tensor read_inputs(const std::vector<std::filesystem::path>& files, const data::Dataset& like, Device& device) {
+  std::vector<Tensor> parts;
+  for (const std::filesystem::path& file : files) {
+    const Tensor images = file.extension() == ".safetensors" ? read_tensor(file, device) : read_picture(file, device);
+    const Shape& shape = images.shape();
+    if (shape[1] != like.height || shape[2] != like.width || shape[3] != like.channels) {
+      fail("{}: images of {} x {} x {}, the run was trained on {} x {} x {}", file.string(), shape[1], shape[2],
+           shape[3], like.height, like.width, like.channels);
+    }
+    parts.push_back(images);
+  }
+  const Tensor all = concat(parts, 0);
+  if (all.shape()[0] == 0) fail("--input: no images");
+  return all;
+}
+
+}  // namespace
+
+int explain_command(const ExplainArguments& arguments) {
+  Device& device = open_device(arguments.device);
+  Run run = load_run(arguments.run, device);
+  auto* explainer = dynamic_cast<methods::Explainer*>(run.trainable.get());
+  if (explainer == nullptr) {
+    fail("{}: a run of {}, which explains nothing", arguments.run.string(), run.settings->kind().name);
+  }
+  const std::string classifier_run = nn::to_text(run.settings->keys().at("classifier").value());
+  const auto classifier = load_classifier(classifier_run, device);
+  const Tensor images = read_inputs(arguments.input, run.data.splits.train, device);
+
+  std::map<std::string, std::vector<Tensor>> parts;
+  const NoGrad no_grad;
+  for (std::int64_t first = 0; first < images.shape()[0]; first += kPart) {
+    const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
+    parts["input"].push_back(x);
+    parts["probabilities.input"].push_back(classifier->probabilities(x).value());
+    for (const auto& [name, tensor] : explainer->explain(x)) {
+      parts[name].push_back(tensor);
+      if (tensor.shape() == x.shape())
+        parts["probabilities." + name].push_back(classifier->probabilities(tensor).value());
+    }
+  }
+  TensorFile output;
+  for (const auto& [name, tensors] : parts) output.tensors[name] = concat(tensors, 0);
+  output.metadata = metadata_of(run);
+  write_safetensors(arguments.output, output);
+  fmt::print("{}: {} images explained\n", arguments.output.string(), images.shape()[0]);
+  return 0;
+}
+
+}  // namespace counterfoil::app

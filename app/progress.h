@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "nn/trainable.h"
+
+namespace counterfoil::app {
+
+/// "1 h 02 min", "3 min 20 s", "14 s"
+std::string duration_text(double seconds);
+
+/// Shows how far training is: on a terminal a bar that is redrawn in place, elsewhere a plain line every few seconds,
+/// on stderr; and a line every few seconds in the log file.
+class Progress {
+ public:
+  Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step, const std::filesystem::path& log);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// After each step; cheap when there is nothing to show yet.
+  void step(std::int64_t step, const nn::LossTerms& terms);
+  /// A line of its own, on stderr and in the log.
+  void say(const std::string& line);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string status(std::int64_t step, const nn::LossTerms& terms) const;
+  void log(const std::string& line);
+  void clear_bar();
+
+  const std::int64_t start_, steps_, images_per_step_;
+  const bool terminal_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point shown_, logged_;
+  bool bar_visible_ = false;
+  std::ofstream log_;
+};
+
+}  // namespace counterfoil::app

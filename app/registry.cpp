@@ -1,0 +1,82 @@
+#include "app/registry.h"
+
+#include "kernels/error.h"
+#include "methods/classifier_training.h"
+#include "metrics/embedding.h"
+#include "tensor/nearest_name.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+template <typename Config, typename Make>
+class ConfigRecipe final : public Recipe {
+ public:
+  explicit ConfigRecipe(Make maker) : make_(std::move(maker)) {}
+  void declare(nn::Keys& keys) override { config_.declare(keys); }
+  std::unique_ptr<nn::Trainable> make(const TrainingInputs& inputs) override { return make_(config_, inputs); }
+
+ private:
+  Config config_;
+  Make make_;
+};
+
+template <typename Config, typename Make>
+Kind kind(std::string name, std::string summary, std::int64_t default_steps, Make maker) {
+  return {std::move(name), std::move(summary), default_steps,
+          [maker] { return std::make_unique<ConfigRecipe<Config, Make>>(maker); }};
+}
+
+struct ClassifierKey {
+  std::string run;
+  void declare(nn::Keys& keys) { keys.add("classifier", run, "run directory of the classifier to be explained"); }
+};
+
+struct EmbeddingRunConfig {
+  metrics::EmbeddingConfig embedding;
+  ClassifierKey classifier;
+  void declare(nn::Keys& keys) {
+    classifier.declare(keys);
+    embedding.declare(keys);
+  }
+};
+
+std::unique_ptr<nn::Trainable> make_embedding(const EmbeddingRunConfig& config, const TrainingInputs& inputs) {
+  metrics::EmbeddingConfig embedding = config.embedding;
+  const data::Dataset& train = inputs.splits.train;
+  embedding.network.image = {train.height, train.width, train.channels};
+  const Tensor images = train.all_images(inputs.device);
+  const Tensor decisions = train.size() == 0 ? Tensor::zeros(Shape{0}, DType::i32, inputs.device)
+                                             : inputs.open_classifier(config.classifier.run)->decisions(images);
+  return std::make_unique<metrics::EmbeddingTraining>(embedding, images, decisions, inputs.seed);
+}
+
+std::vector<Kind> make_kinds() {
+  return {
+      kind<methods::ClassifierConfig>("classifier", "the model to be explained: a LeNet on the classes of --data", 3750,
+                                      [](const methods::ClassifierConfig& config, const TrainingInputs& inputs) {
+                                        return std::make_unique<methods::ClassifierTraining>(
+                                            config, inputs.splits, inputs.seed, inputs.device);
+                                      }),
+      kind<EmbeddingRunConfig>("embedding", "the VAE and MLP in whose codes fd_mu and js compare images", 3000,
+                               make_embedding),
+  };
+}
+
+}  // namespace
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all = make_kinds();
+  return all;
+}
+
+const Kind& kind_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds()) {
+    if (kind.name == name) return kind;
+    names.push_back(kind.name);
+  }
+  fail("nothing trainable is called {}; the nearest is '{}'", in_quotes(name), nearest_name(name, names));
+}
+
+}  // namespace counterfoil::app

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/dataset.h"
+#include "nn/classifier.h"
+#include "nn/keys.h"
+#include "nn/trainable.h"
+
+namespace counterfoil::app {
+
+/// What a trainable thing is built from, besides its own config. When a finished run is only loaded, the splits hold no
+/// images but their extents and class names; factories must be content with that.
+struct TrainingInputs {
+  const data::Splits& splits;
+  std::uint64_t seed;
+  Device& device;
+  /// The classifier of a finished `train classifier` run. Throws Error that says why there is none.
+  std::function<std::shared_ptr<nn::Classifier>(const std::string& run_directory)> open_classifier;
+};
+
+/// One configurable trainable thing: its config struct and how it is made.
+class Recipe {
+ public:
+  virtual ~Recipe() = default;
+  virtual void declare(nn::Keys& keys) = 0;
+  virtual std::unique_ptr<nn::Trainable> make(const TrainingInputs& inputs) = 0;
+};
+
+/// What `counterfoil train NAME` can train.
+struct Kind {
+  std::string name, summary;
+  std::int64_t default_steps = 1000;
+  std::function<std::unique_ptr<Recipe>()> recipe;
+};
+
+/// Every kind, in the order of `counterfoil methods`. To add one, give registry.cpp its config struct (with
+/// declare(nn::Keys&)) and a function that makes it:
+///
+///   kind<SyceConfig>("syce", "pairs of generators ...", 12000,
+///                    [](const SyceConfig& config, const TrainingInputs& inputs) { return std::make_unique<...>(...);
+///                    })
+///
+/// An explainer whose config has the key "classifier" (a run directory) explains that classifier: `explain` and
+/// `evaluate` read the key to show f(x).
+const std::vector<Kind>& kinds();
+
+/// Throws Error that names the nearest kind.
+const Kind& kind_named(const std::string& name);
+
+}  // namespace counterfoil::app

@@ -1,0 +1,111 @@
+#include "app/run.h"
+
+#include <charconv>
+
+#include <fmt/ranges.h>
+
+#include "kernels/error.h"
+#include "methods/classifier_training.h"
+#include "tensor/nearest_name.h"
+#include "tensor/safetensors.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+void make_trainable(Run& run) {
+  Device& device = *run.device;
+  const TrainingInputs inputs{run.data.splits, static_cast<std::uint64_t>(run.settings->run().seed), device,
+                              [&device](const std::string& folder) { return load_classifier(folder, device); }};
+  run.trainable = run.settings->recipe().make(inputs);
+}
+
+const std::string& entry(const Metadata& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) fail("not the model of a run: its metadata have no {}", in_quotes(key));
+  return found->second;
+}
+
+std::int64_t extent(const Metadata& metadata, const std::string& key) {
+  const std::string& text = entry(metadata, key);
+  constexpr std::int64_t kMost = 65536;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > kMost) {
+    fail("{}: expected 1 to {}, found {}", in_quotes(key), kMost, in_quotes(text));
+  }
+  return value;
+}
+
+data::Dataset without_images(const Metadata& metadata) {
+  data::Dataset dataset;
+  dataset.height = extent(metadata, "height");
+  dataset.width = extent(metadata, "width");
+  dataset.channels = extent(metadata, "channels");
+  const std::string& names = entry(metadata, "classes");
+  std::size_t begin = 0;
+  while (begin <= names.size()) {
+    const std::size_t end = std::min(names.find('\n', begin), names.size());
+    dataset.class_names.push_back(names.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return dataset;
+}
+
+}  // namespace
+
+Run build_run(std::unique_ptr<Settings> settings) {
+  Run run;
+  run.settings = std::move(settings);
+  const RunConfig& config = run.settings->run();
+  run.device = &open_device(config.device);
+  run.data = data::split(data::open_source(config.data), {config.split, static_cast<std::uint64_t>(config.split_seed)});
+  make_trainable(run);
+  return run;
+}
+
+Metadata metadata_of(const Run& run) {
+  const data::Dataset& train = run.data.splits.train;
+  return {{"format", "counterfoil"},
+          {"version", version()},
+          {"kind", run.settings->kind().name},
+          {"height", std::to_string(train.height)},
+          {"width", std::to_string(train.width)},
+          {"channels", std::to_string(train.channels)},
+          {"classes", fmt::format("{}", fmt::join(train.class_names, "\n"))},
+          {"config", run.settings->to_toml(true)}};
+}
+
+Run load_run(const std::filesystem::path& folder, Device& device) {
+  const RunDirectory directory(folder);
+  if (!std::filesystem::exists(folder)) fail("{}: no such run directory", folder.string());
+  if (!std::filesystem::exists(directory.model())) {
+    fail("{}: no model.safetensors there; its training has not ended", folder.string());
+  }
+  const Metadata metadata = read_safetensors(directory.model(), device).metadata;
+  Run run;
+  run.device = &device;
+  try {
+    run.settings = std::make_unique<Settings>(kind_named(entry(metadata, "kind")));
+    run.settings->read_toml(entry(metadata, "config"), "its config");
+    const data::Dataset empty = without_images(metadata);
+    run.data.splits = {empty, empty, empty};
+    make_trainable(run);
+  } catch (const Error& error) {
+    fail("{}: {}", directory.model().string(), error.what());
+  }
+  load_model(directory.model(), run.trainable->training_state(), device);
+  return run;
+}
+
+std::shared_ptr<nn::Classifier> load_classifier(const std::filesystem::path& folder, Device& device) {
+  if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
+  const auto run = std::make_shared<Run>(load_run(folder, device));
+  auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
+  if (training == nullptr) {
+    fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
+  }
+  return {run, &training->classifier()};
+}
+
+}  // namespace counterfoil::app

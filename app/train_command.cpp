@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "app/run.h"
+#include "app/training_loop.h"
+#include "kernels/device.h"
+#include "kernels/error.h"
+#include "methods/classifier_training.h"
+#include "tensor/nearest_name.h"
+#include "tensor/safetensors.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+std::string flag_of(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return "--" + key;
+}
+
+void read_arguments(Settings& settings, const TrainArguments& arguments) {
+  if (!arguments.config.empty()) settings.read_toml_file(arguments.config);
+  for (const auto& [key, text] : arguments.flags) {
+    try {
+      settings.keys().set_text(key, text);
+    } catch (const Error& error) {
+      const std::string message = error.what();  // begins with the key's name
+      fail("{}{}", flag_of(key), message.starts_with(key) ? message.substr(key.size()) : ": " + message);
+    }
+  }
+}
+
+// The settings of the run that is continued, with what may be changed changed.
+std::unique_ptr<Settings> resumed_settings(const Kind& kind, const RunDirectory& run, const TrainArguments& arguments) {
+  const auto stored = std::make_unique<Settings>(kind);
+  stored->read_toml_file(run.config());
+  auto wanted = std::make_unique<Settings>(kind);
+  wanted->read_toml_file(run.config());
+  read_arguments(*wanted, arguments);
+  for (const nn::Keys::Key& key : wanted->keys().list()) {
+    const nn::KeyValue before = stored->keys().at(key.name).value();
+    if (key.value() != before && !Settings::may_change_on_resume(key.name)) {
+      fail("{} cannot be changed on --resume: {} has {}, asked for {}", key.name, run.config().string(),
+           nn::to_text(before), nn::to_text(key.value()));
+    }
+  }
+  return wanted;
+}
+
+std::unique_ptr<Settings> resolve_settings(const RunDirectory& run, const TrainArguments& arguments) {
+  const Kind& kind = kind_named(arguments.kind);
+  if (std::filesystem::exists(run.config())) {
+    if (!arguments.resume) {
+      fail("{} holds a run already: continue it with --resume or choose another --out", run.folder().string());
+    }
+    return resumed_settings(kind, run, arguments);
+  }
+  auto settings = std::make_unique<Settings>(kind);
+  read_arguments(*settings, arguments);
+  return settings;
+}
+
+// The run directory with its settings and splits; nothing of it stays when it cannot be written.
+void prepare(const RunDirectory& directory, const Run& run) {
+  const bool existed = std::filesystem::exists(directory.folder());
+  directory.create();
+  try {
+    if (std::filesystem::exists(directory.splits())) {
+      std::ifstream stream(directory.splits(), std::ios::binary);
+      const std::string stored{std::istreambuf_iterator<char>(stream), {}};
+      if (stored != run.data.description) {
+        fail("{}: the data are not those that the run began with", directory.splits().string());
+      }
+    }
+    write_text_atomically(directory.splits(), run.data.description);
+    write_text_atomically(directory.config(), run.settings->to_toml());
+  } catch (const Error&) {
+    std::error_code ignored;
+    if (!existed) std::filesystem::remove(directory.folder(), ignored);  // only when it is empty
+    throw;
+  }
+}
+
+void say_accuracy(Run& run, Progress& progress) {
+  auto* training = dynamic_cast<methods::ClassifierTraining*>(run.trainable.get());
+  if (training == nullptr) return;
+  const data::Dataset& test = run.data.splits.test;
+  progress.say(fmt::format("accuracy on the {} test images: {:.4f}", test.size(),
+                           methods::accuracy(training->classifier(), test, *run.device)));
+}
+
+}  // namespace
+
+int train_command(const TrainArguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  if (arguments.out.empty()) fail("--out: expected the folder that the run shall be written to");
+  const RunDirectory directory(arguments.out);
+  auto settings = resolve_settings(directory, arguments);
+  const RunConfig config = settings->run();
+  if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
+  Run run = build_run(std::move(settings));
+
+  prepare(directory, run);
+  const RunLock lock(directory);
+  TrainingPlan plan{0, config.steps, config.checkpoint_every};
+  if (arguments.resume && std::filesystem::exists(directory.checkpoint())) {
+    plan.start = load_checkpoint(directory.checkpoint(), run.trainable->training_state(), *run.device);
+    if (plan.start > plan.steps) {
+      fail("--steps: {} were asked for, {} is of step {}", plan.steps, directory.checkpoint().string(), plan.start);
+    }
+  }
+
+  Progress progress(plan.start, plan.steps, run.trainable->images_per_step(), directory.log());
+  progress.say(fmt::format("counterfoil {}: {} {} on {}", version(), plan.start > 0 ? "resuming" : "training",
+                           run.settings->kind().name, run.device->description()));
+  const data::Splits& splits = run.data.splits;
+  progress.say(fmt::format("{} ({}): {} images to train, {} to validate, {} to test; steps {} to {}", config.data,
+                           config.split, splits.train.size(), splits.validation.size(), splits.test.size(), plan.start,
+                           plan.steps));
+  const Metadata metadata = metadata_of(run);
+  catch_stop_signals();
+  try {
+    const std::int64_t reached = train(*run.trainable, directory, plan, metadata, progress);
+    if (reached < plan.steps) {
+      progress.say(fmt::format("stopped at step {}; the same command with --resume goes on from there", reached));
+      constexpr int kSignalStatus = 128;
+      return kSignalStatus + stop_signal();
+    }
+  } catch (const Divergence& divergence) {
+    progress.say(divergence.what());
+    throw;
+  }
+  save_model(directory.model(), run.trainable->training_state(), metadata);
+  say_accuracy(run, progress);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  progress.say(fmt::format("{} in {}", directory.model().string(), duration_text(seconds)));
+  return 0;
+}
+
+}  // namespace counterfoil::app

@@ -1,0 +1,60 @@
+#include "app/training_loop.h"
+
+#include <cmath>
+#include <csignal>
+
+#include <fmt/format.h>
+
+namespace counterfoil::app {
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void request_stop(int signal) {
+  stop_requested = signal;
+  std::signal(signal, SIG_DFL);
+}
+
+[[noreturn]] void diverge(std::int64_t step, const std::string& what, const RunDirectory& run, std::int64_t saved) {
+  throw Divergence(fmt::format(
+      "diverged at step {}: {}; {}", step, what,
+      saved > 0 ? fmt::format("the last good checkpoint, {}, is of step {}", run.checkpoint().string(), saved)
+                : "there is no checkpoint yet"));
+}
+
+}  // namespace
+
+void catch_stop_signals() {
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+}
+
+int stop_signal() {
+  return stop_requested;
+}
+
+std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const TrainingPlan& plan,
+                   const Metadata& metadata, Progress& progress) {
+  MetricsFile metrics(run.metrics(), plan.start);
+  std::int64_t saved = plan.start;
+  std::int64_t step = plan.start;
+  while (step < plan.steps && stop_signal() == 0) {
+    ++step;
+    const nn::LossTerms terms = trainable.train_step();
+    for (const auto& [name, value] : terms) {
+      if (!std::isfinite(value)) diverge(step, fmt::format("{} is {}", name, value), run, saved);
+    }
+    metrics.write(step, terms);
+    progress.step(step, terms);
+    if (step % plan.checkpoint_every == 0 || step == plan.steps || stop_signal() != 0) {
+      if (!is_finite(trainable.training_state())) diverge(step, "a weight is not finite", run, saved);
+      metrics.sync();
+      save_checkpoint(run.checkpoint(), trainable.training_state(), step, metadata);
+      saved = step;
+    }
+  }
+  return step;
+}
+
+}  // namespace counterfoil::app

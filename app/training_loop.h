@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "app/checkpoint.h"
+#include "app/progress.h"
+#include "app/run_directory.h"
+#include "nn/trainable.h"
+
+namespace counterfoil::app {
+
+/// A loss or a weight became infinite or not a number. The program prints it and exits with status 3.
+class Divergence : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct TrainingPlan {
+  std::int64_t start = 0;             ///< steps already done
+  std::int64_t steps = 0;             ///< in all
+  std::int64_t checkpoint_every = 1;  ///< steps
+};
+
+/// Trains to the end, or until SIGINT or SIGTERM, with a checkpoint every so many steps and at the end; every
+/// checkpoint finds its line in metrics.csv on disk already. Returns the step reached. Throws Divergence, before
+/// anything not finite is saved.
+std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const TrainingPlan& plan,
+                   const Metadata& metadata, Progress& progress);
+
+/// From now on SIGINT and SIGTERM ask train() to stop after the step at hand; a second one ends the program at once.
+void catch_stop_signals();
+/// The signal that came, 0 without one.
+int stop_signal();
+
+}  // namespace counterfoil::app
