@@ -72,8 +72,8 @@ int explain_command(const ExplainArguments& arguments) {
   if (explainer == nullptr) {
     fail("{}: a run of {}, which explains nothing", arguments.run.string(), run.settings->kind().name);
   }
-  const std::string classifier_run = nn::to_text(run.settings->keys().at("classifier").value());
-  const auto classifier = load_classifier(classifier_run, device);
+  if (run.classifiers.empty()) fail("{}: it explains no classifier", arguments.run.string());
+  nn::Classifier& classifier = *run.classifiers.front();
   const Tensor images = read_inputs(arguments.input, run.data.splits.train, device);
 
   std::map<std::string, std::vector<Tensor>> parts;
@@ -81,11 +81,11 @@ int explain_command(const ExplainArguments& arguments) {
   for (std::int64_t first = 0; first < images.shape()[0]; first += kPart) {
     const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
     parts["input"].push_back(x);
-    parts["probabilities.input"].push_back(classifier->probabilities(x).value());
+    parts["probabilities.input"].push_back(classifier.probabilities(x).value());
     for (const auto& [name, tensor] : explainer->explain(x)) {
       parts[name].push_back(tensor);
       if (tensor.shape() == x.shape())
-        parts["probabilities." + name].push_back(classifier->probabilities(tensor).value());
+        parts["probabilities." + name].push_back(classifier.probabilities(tensor).value());
     }
   }
   TensorFile output;

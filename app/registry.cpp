@@ -47,7 +47,7 @@ std::unique_ptr<nn::Trainable> make_embedding(const EmbeddingRunConfig& config, 
   embedding.network.image = {train.height, train.width, train.channels};
   const Tensor images = train.all_images(inputs.device);
   const Tensor decisions = train.size() == 0 ? Tensor::zeros(Shape{0}, DType::i32, inputs.device)
-                                             : inputs.open_classifier(config.classifier.run)->decisions(images);
+                                             : inputs.open_classifier(config.classifier.run).decisions(images);
   return std::make_unique<metrics::EmbeddingTraining>(embedding, images, decisions, inputs.seed);
 }
 

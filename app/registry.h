@@ -20,8 +20,9 @@ struct TrainingInputs {
   const data::Splits& splits;
   std::uint64_t seed;
   Device& device;
-  /// The classifier of a finished `train classifier` run. Throws Error that says why there is none.
-  std::function<std::shared_ptr<nn::Classifier>(const std::string& run_directory)> open_classifier;
+  /// The classifier of a finished `train classifier` run; it lives as long as what is made here. Throws Error that says
+  /// why there is none.
+  std::function<nn::Classifier&(const std::string& run_directory)> open_classifier;
 };
 
 /// One configurable trainable thing: its config struct and how it is made.
@@ -46,8 +47,7 @@ struct Kind {
 ///                    [](const SyceConfig& config, const TrainingInputs& inputs) { return std::make_unique<...>(...);
 ///                    })
 ///
-/// An explainer whose config has the key "classifier" (a run directory) explains that classifier: `explain` and
-/// `evaluate` read the key to show f(x).
+/// An explainer explains the first classifier that its factory opens, by convention under the key "classifier".
 const std::vector<Kind>& kinds();
 
 /// Throws Error that names the nearest kind.

@@ -14,9 +14,11 @@ namespace counterfoil::app {
 namespace {
 
 void make_trainable(Run& run) {
-  Device& device = *run.device;
-  const TrainingInputs inputs{run.data.splits, static_cast<std::uint64_t>(run.settings->run().seed), device,
-                              [&device](const std::string& folder) { return load_classifier(folder, device); }};
+  const auto open_classifier = [&run](const std::string& folder) -> nn::Classifier& {
+    return *run.classifiers.emplace_back(load_classifier(folder, *run.device));
+  };
+  const TrainingInputs inputs{run.data.splits, static_cast<std::uint64_t>(run.settings->run().seed), *run.device,
+                              open_classifier};
   run.trainable = run.settings->recipe().make(inputs);
 }
 

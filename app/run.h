@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "app/checkpoint.h"
 #include "app/config.h"
@@ -15,6 +16,7 @@ struct Run {
   std::unique_ptr<Settings> settings;
   data::SplitSource data;  ///< of a run that was only loaded: no images, but extents and class names
   Device* device = nullptr;
+  std::vector<std::shared_ptr<nn::Classifier>> classifiers;  ///< that the trainable thing refers to
   std::unique_ptr<nn::Trainable> trainable;
 };
 
