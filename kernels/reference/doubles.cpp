@@ -2,35 +2,40 @@
 
 #include <algorithm>
 
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 
 namespace counterfoil::reference {
 
-Input::Input(const ConstView& view, Compute compute) {
-  if (view.dtype == DType::f64) {
-    data_ = view.as<double>();
-    return;
-  }
-  const float* source = view.as<float>();
-  copy_.assign(source, source + view.size());
-  if (compute == Compute::bf16) {
-    for (double& value : copy_) value = pointwise::from_bf16(pointwise::to_bf16(static_cast<float>(value)));
-  }
-  data_ = copy_.data();
+Buffer::Buffer(std::int64_t count)
+    : data_(static_cast<double*>(reference_device().allocate(static_cast<std::size_t>(count) * sizeof(double)))),
+      bytes_(static_cast<std::size_t>(count) * sizeof(double)) {}
+
+Buffer::~Buffer() {
+  if (data_ != nullptr) reference_device().release(data_, bytes_);
 }
 
-Output::Output(const View& view) : view_(view) {
-  if (view.dtype == DType::f64) {
-    data_ = view.as<double>();
-    return;
+Input::Input(const ConstView& view, Compute compute)
+    : copy_(view.dtype == DType::f64 ? 0 : view.size()),
+      data_(view.dtype == DType::f64 ? view.as<double>() : copy_.data()) {
+  if (view.dtype == DType::f64) return;
+  const float* source = view.as<float>();
+  double* target = copy_.data();
+  for (std::int64_t i = 0; i < view.size(); ++i) {
+    const float value = compute == Compute::bf16 ? pointwise::from_bf16(pointwise::to_bf16(source[i])) : source[i];
+    target[i] = static_cast<double>(value);
   }
-  buffer_.resize(static_cast<std::size_t>(view.size()));
-  data_ = buffer_.data();
 }
+
+Output::Output(const View& view)
+    : view_(view),
+      buffer_(view.dtype == DType::f64 ? 0 : view.size()),
+      data_(view.dtype == DType::f64 ? view.as<double>() : buffer_.data()) {}
 
 Output::~Output() {
   if (view_.dtype == DType::f64) return;
-  std::ranges::transform(buffer_, view_.as<float>(), [](double value) { return static_cast<float>(value); });
+  float* target = view_.as<float>();
+  for (std::int64_t i = 0; i < size(); ++i) target[i] = static_cast<float>(data_[i]);
 }
 
 void Output::fill(double value) {

@@ -1,12 +1,29 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "kernels/geometry.h"
 #include "kernels/view.h"
 
 namespace counterfoil::reference {
+
+/// Doubles in the reference device's memory, whose cache spares every primitive the system's page faults. Holds
+/// anything at first.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(std::int64_t count);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  double* data() const { return data_; }
+
+ private:
+  double* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
 
 /// A float array to read as doubles: the array itself where it is f64, else a copy of it, for Compute::bf16 rounded to
 /// bf16.
@@ -20,7 +37,7 @@ class Input {
   const double* data() const { return data_; }
 
  private:
-  std::vector<double> copy_;
+  Buffer copy_;
   const double* data_;
 };
 
@@ -40,7 +57,7 @@ class Output {
 
  private:
   View view_;
-  std::vector<double> buffer_;
+  Buffer buffer_;
   double* data_;
 };
 
