@@ -6,6 +6,7 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <thread>
 
 #include <omp.h>
 
@@ -13,9 +14,6 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
-#endif
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace counterfoil::cpu {
@@ -110,33 +108,79 @@ struct Loop {
   }
 };
 
-// libgomp's fork and join are invisible to ThreadSanitizer; these say that they order memory.
-void publish([[maybe_unused]] Loop* loop) {
-#if defined(__SANITIZE_THREAD__)
-  __tsan_release(loop);
-#endif
-}
-void observe([[maybe_unused]] Loop* loop) {
-#if defined(__SANITIZE_THREAD__)
-  __tsan_acquire(loop);
+// Turns of a waiting loop before the thread goes to sleep: some tens of microseconds, longer than the pause between two
+// primitives and short enough to leave the core to others. OpenMP's own threads spin for milliseconds, which on a
+// machine with other work made a training step 20 times slower.
+constexpr int kSpins = 2000;
+
+void relax() {
+#if defined(__SSE2__)
+  _mm_pause();
 #endif
 }
 
-[[gnu::noinline]] void enter_worker(Loop* loop, int worker) {
-  observe(loop);
-  loop->run_worker(worker);
-  publish(loop);
-}
-
-// The team always has the full size: libgomp ends and restarts threads whenever consecutive teams differ.
-[[gnu::noinline, gnu::no_sanitize("thread")]] void fork(Loop* loop) {
-  const int team = loop->workers;
-#pragma omp parallel num_threads(team)
-  {
-    // A team smaller than asked for still finishes: the ranges of absent workers are taken over.
-    enter_worker(loop, omp_get_thread_num());
+/// Threads that live as long as the program and help with one loop at a time. The calling thread never waits for a
+/// helper to wake up: it works through the chunks itself and at the end waits only for those that have come in.
+class Pool {
+ public:
+  static Pool& instance() {
+    static Pool* pool = new Pool;  // never destroyed: its threads outlive main()
+    return *pool;
   }
-}
+
+  void run(Loop& loop) {
+    const std::unique_lock lock(busy_, std::try_to_lock);
+    if (!lock.owns_lock()) {  // another thread of the program is using the helpers
+      loop.run_worker(0);
+      return;
+    }
+    grow(loop.workers - 1);
+    current_.store(&loop);
+    generation_.fetch_add(1);
+    generation_.notify_all();
+    loop.run_worker(0);
+    current_.store(nullptr);
+    for (int spin = 0, inside = inside_.load(); inside != 0; inside = inside_.load()) {
+      if (++spin < kSpins) {
+        relax();
+      } else {
+        inside_.wait(inside);
+      }
+    }
+  }
+
+ private:
+  void grow(int helpers) {
+    for (; helpers_ < helpers; ++helpers_) {
+      std::thread([this, worker = helpers_ + 1] { help(worker); }).detach();
+    }
+  }
+
+  [[noreturn]] void help(int worker) {
+    for (std::uint64_t seen = 0;;) {
+      std::uint64_t generation = generation_.load();
+      for (int spin = 0; generation == seen; generation = generation_.load()) {
+        if (++spin < kSpins) {
+          relax();
+        } else {
+          generation_.wait(seen);
+        }
+      }
+      seen = generation;
+      // Counted in before looking: the caller clears current_ first and reads the count afterwards, so it cannot miss
+      // us.
+      inside_.fetch_add(1);
+      if (Loop* loop = current_.load(); loop != nullptr && worker < loop->workers) loop->run_worker(worker);
+      if (inside_.fetch_sub(1) == 1) inside_.notify_all();
+    }
+  }
+
+  std::mutex busy_;
+  int helpers_ = 0;
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<Loop*> current_{nullptr};
+  std::atomic<int> inside_{0};
+};
 
 }  // namespace
 
@@ -156,9 +200,7 @@ void run_chunks(std::int64_t count, std::int64_t grain, ChunkFunction function, 
   if (loop.workers == 1) {
     loop.run_worker(0);
   } else {
-    publish(&loop);
-    fork(&loop);
-    observe(&loop);
+    Pool::instance().run(loop);
   }
   if (loop.failure) std::rethrow_exception(loop.failure);
 }
