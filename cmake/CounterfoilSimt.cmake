@@ -15,7 +15,7 @@ function(counterfoil_simt_sources target)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${relative}\"\n" @ONLY)
     target_sources(${target} PRIVATE ${wrapper})
     # Reports name source lines; binutils 2.40 takes the wrapper's name for the file's in version 5. Unrolling pragmas are nvcc's; signedness of CUDA's indices is clang's complaint alone.
-    set(options -g1 -gdwarf-4 -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
+    set(options $<$<NOT:$<CONFIG:Debug>>:-g1> -gdwarf-4 -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
     if(ARG_RACE_CHECK)
       list(APPEND options -O1 -fsanitize=thread)
     endif()
