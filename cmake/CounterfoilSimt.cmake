@@ -17,7 +17,8 @@ function(counterfoil_simt_sources target)
     # Reports name source lines; binutils 2.40 takes the wrapper's name for the file's in version 5. Unrolling pragmas are nvcc's; signedness of CUDA's indices is clang's complaint alone.
     set(options $<$<NOT:$<CONFIG:Debug>>:-g1> -gdwarf-4 -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
     if(ARG_RACE_CHECK)
-      list(APPEND options -O1 -fsanitize=thread)
+      # Kept whole, a float4 is one access of 16 bytes, as it is on the device.
+      list(APPEND options -O1 -fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-fno-tree-sra>)
     endif()
     set_property(SOURCE ${wrapper} APPEND PROPERTY COMPILE_OPTIONS ${options})
   endforeach()

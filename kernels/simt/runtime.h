@@ -141,6 +141,9 @@ cudaError_t launch_kernel(const void* kernel, dim3 grid, dim3 block, std::size_t
 /// Appends work to a stream, to run in its order: the emulated vendor libraries are made of these.
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);
 
+/// Whether an address lies in memory from cudaMalloc. For code that runs inside an operation of a stream.
+bool is_device_memory(const void* address);
+
 /// The readable name of a function of this program ("scale_kernel<float>"), or its address where that is not known.
 std::string function_name(const void* function);
 

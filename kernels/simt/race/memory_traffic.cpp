@@ -55,7 +55,7 @@ void MemoryTraffic::launch_begins(const Launch& launch) {
 }
 
 void MemoryTraffic::access(const Access& access, const void* address, std::size_t bytes, bool store, bool shared) {
-  if (!enabled_) return;
+  if (!enabled_ || (!shared && !is_device_memory(address))) return;
   records_.push_back({access.pc, occurrences_[{access.pc, access.thread}]++,
                       static_cast<std::uint16_t>(access.thread / 32), static_cast<std::uint16_t>(bytes), store, shared,
                       reinterpret_cast<std::uintptr_t>(address)});
