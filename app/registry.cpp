@@ -2,6 +2,8 @@
 
 #include "kernels/error.h"
 #include "methods/classifier_training.h"
+#include "methods/cyce.h"
+#include "methods/syce.h"
 #include "metrics/embedding.h"
 #include "tensor/nearest_name.h"
 
@@ -51,6 +53,27 @@ std::unique_ptr<nn::Trainable> make_embedding(const EmbeddingRunConfig& config, 
   return std::make_unique<metrics::EmbeddingTraining>(embedding, images, decisions, inputs.seed);
 }
 
+template <typename Config>
+struct ExplainerRunConfig {
+  Config method;
+  ClassifierKey classifier;
+  void declare(nn::Keys& keys) {
+    classifier.declare(keys);
+    method.declare(keys);
+  }
+};
+
+/// An explainer whose constructor takes its config, the classifier, the training images, the seed and the device.
+template <typename Method, typename Config>
+Kind explainer(std::string name, std::string summary, std::int64_t default_steps) {
+  return kind<ExplainerRunConfig<Config>>(std::move(name), std::move(summary), default_steps,
+                                          [](const ExplainerRunConfig<Config>& config, const TrainingInputs& inputs) {
+                                            return std::make_unique<Method>(
+                                                config.method, inputs.open_classifier(config.classifier.run),
+                                                inputs.splits.train, inputs.seed, inputs.device);
+                                          });
+}
+
 std::vector<Kind> make_kinds() {
   return {
       kind<methods::ClassifierConfig>("classifier", "the model to be explained: a LeNet on the classes of --data", 3750,
@@ -60,6 +83,11 @@ std::vector<Kind> make_kinds() {
                                       }),
       kind<EmbeddingRunConfig>("embedding", "the VAE and MLP in whose codes fd_mu and js compare images", 3000,
                                make_embedding),
+      explainer<methods::Syce, methods::SyceConfig>("syce", "symmetrically conditioned explanation (Charachon et al.)",
+                                                    6000),
+      explainer<methods::Cyce, methods::CyceConfig>("cyce", "cyclic conditioned explanation (Charachon et al.)", 6000),
+      explainer<methods::Cyce, methods::CycleganConfig>("cyclegan",
+                                                        "CyCE without the classifier (Zhu et al.), the peer", 6000),
   };
 }
 

@@ -22,6 +22,11 @@ struct CyceConfig : GeneratorPairConfig {
   void declare(nn::Keys& keys);
 };
 
+/// CycleGAN: no term of the classifier.
+struct CycleganConfig : CyceConfig {
+  CycleganConfig() { weight_classifier_adversarial = weight_classifier_cycle = 0; }
+};
+
 class Cyce final : public GeneratorPair {
  public:
   Cyce(const CyceConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,

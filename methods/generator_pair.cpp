@@ -61,20 +61,12 @@ std::vector<std::int32_t> positions_of(const std::vector<std::int32_t>& decision
 }
 
 std::array<data::Dataset, 2> split_by_decision(nn::Classifier& classifier, const data::Dataset& dataset,
-                                               std::int64_t batch, Device& device) {
+                                               Device& device) {
   if (classifier.class_count() != 2)
     fail("generator pair: expected a classifier of 2 classes, found {}", classifier.class_count());
   const std::vector<std::int32_t> decisions =
       classifier.decisions(dataset.all_images(device)).to_vector<std::int32_t>();
-  std::array<data::Dataset, 2> domains = {dataset.subset(positions_of(decisions, 0)),
-                                          dataset.subset(positions_of(decisions, 1))};
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (domains[i].size() < batch) {
-      fail("generator pair: the classifier puts {} training images in class {}, fewer than a batch of {}",
-           domains[i].size(), i, batch);
-    }
-  }
-  return domains;
+  return {dataset.subset(positions_of(decisions, 0)), dataset.subset(positions_of(decisions, 1))};
 }
 
 }  // namespace
@@ -88,7 +80,7 @@ GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& 
       dropout_random_(seed, "dropout"),
       penalty_random_(seed, "penalty"),
       augmentation_random_(seed, "augmentation"),
-      domains_(split_by_decision(classifier, train, config.batch, device)),
+      domains_(split_by_decision(classifier, train, device)),
       samplers_{data::BatchSampler(domains_[0].size(), config.batch, seed, "batches_0"),
                 data::BatchSampler(domains_[1].size(), config.batch, seed, "batches_1")} {
   const nn::Init init{weights_random_, device_};
@@ -138,6 +130,10 @@ GeneratorPair::Decisions GeneratorPair::decide(const Tensor& x) {
 
 Tensor GeneratorPair::next_batch(int domain) {
   const auto index = static_cast<std::size_t>(domain);
+  if (domains_[index].size() < config_.batch) {
+    fail("the classifier puts {} training images in class {}, fewer than a batch of {}", domains_[index].size(), domain,
+         config_.batch);
+  }
   const Tensor images = domains_[index].images(samplers_[index].next(), device_);
   return data::augment(images, config_.augmentation, augmentation_random_);
 }
