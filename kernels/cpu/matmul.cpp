@@ -18,6 +18,8 @@ using namespace cpu;
 
 constexpr double kLeastFlops = 2e6;
 constexpr std::int64_t kMostTiles = 16;
+// A sum this long feeds sgemm; partial results that stay in the second-level cache are cheap to add.
+constexpr std::int64_t kLeastPart = 512, kFewResults = 1 << 15;
 // sgemm's register tile is 48 x 8; a cut elsewhere wastes part of one.
 constexpr std::int64_t kRowsUnit = 48, kColumnsUnit = 48;
 
@@ -57,9 +59,30 @@ void CpuBackend::matmul(View y, ConstView a, ConstView b, bool transpose_a, bool
     b_data = a_data + a.size();
   }
 
-  // The longer side of each product is cut.
   const double flops = 2.0 * static_cast<double>(batches * m * n) * static_cast<double>(k);
   const std::int64_t wanted = std::clamp(static_cast<std::int64_t>(flops / kLeastFlops), std::int64_t{1}, kMostTiles);
+  // A long sum for few results is cut along the sum, and the parts are added in order: the operands are then read once.
+  const std::int64_t parts = std::min(wanted, k / kLeastPart);
+  if (batches == 1 && parts > 1 && std::min(m, n) > 16 && m * n <= kFewResults) {
+    const std::int64_t part_k = chunk_count(k, parts), results = m * n;
+    const Scratch partials(device_, sizeof(float) * static_cast<std::size_t>(results * parts));
+    parallel_for(chunk_count(k, part_k), 1, [&](std::int64_t part, std::int64_t) {
+      const std::int64_t first = part * part_k;
+      matrix_product(partials.as<float>() + part * results, n, a_data + (transpose_a ? first * m : first),
+                     transpose_a ? m : k, transpose_a, b_data + (transpose_b ? first : first * n), transpose_b ? k : n,
+                     transpose_b, m, n, std::min(part_k, k - first));
+    });
+    parallel_for(results, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+      const float* partial = partials.as<float>();
+      float* out = y.as<float>();
+      for (std::int64_t i = begin; i < end; ++i) out[i] = partial[i];
+      for (std::int64_t part = 1; part < chunk_count(k, part_k); ++part)
+        for (std::int64_t i = begin; i < end; ++i) out[i] += partial[part * results + i];
+    });
+    apply_epilogue(y.as<float>(), n, m, n, bias_data, activation, slope_f32);
+    return;
+  }
+  // Otherwise the longer side of each product is cut.
   const std::int64_t pieces = chunk_count(wanted, batches);
   const std::int64_t rows = m >= n ? std::min(m, tile_extent(m, pieces, kRowsUnit)) : m;
   const std::int64_t columns = m >= n ? n : std::min(n, tile_extent(n, pieces, kColumnsUnit));

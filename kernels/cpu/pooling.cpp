@@ -171,7 +171,7 @@ void CpuBackend::avg_pool_backward(View d_x, ConstView d_y, const PoolGeometry& 
           Lanes sum{};
           for (std::int64_t i = rows.begin; i < rows.end; ++i)
             for (std::int64_t j = columns.begin; j < columns.end; ++j)
-              sum += load(image + (i * q + j) * c + first, lanes) / pool_divisor(g, h, w, i, j);
+              sum += load(image + (i * q + j) * c + first, lanes) * (1.0F / pool_divisor(g, h, w, i, j));
           store(into + first, sum, lanes);
         });
       }

@@ -75,7 +75,7 @@ inline constexpr std::int64_t kLanes = 16;
   const Four four =
       __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
   const Four two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
-  return two[0] + two[1];
+  return (two + __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
 }
 
 }  // namespace counterfoil::cpu

@@ -80,9 +80,12 @@ void dot_outputs(const TapGrid& grid, const float* weights, std::int64_t channel
             Lanes weight[kOutputs];
 #pragma GCC unroll 4
             for (int k = 0; k < kOutputs; ++k) weight[k] = load_vector(w + k * per_output);
+            // Hidden from the compiler, which would keep an address for every pixel and spill most of them.
+            std::int64_t stride = step;
+            asm("" : "+r"(stride));
 #pragma GCC unroll 16
-            for (int p = 0; p < kPixels; ++p) {
-              const Lanes value = load_vector(at + p * step);
+            for (int p = 0; p < kPixels; ++p, at += stride) {
+              const Lanes value = load_vector(at);
 #pragma GCC unroll 4
               for (int k = 0; k < kOutputs; ++k) sums[p][k] += value * weight[k];
             }
@@ -229,7 +232,7 @@ void broadcast_taps(const TapGrid& grid, const float* weights, std::int64_t ld, 
 void dot_taps(const TapGrid& grid, const float* weights, std::int64_t channels, std::int64_t outputs) {
   with_few(outputs, [&](auto count) {
     constexpr int kOutputs = decltype(count)::value;
-    dot_outputs<kOutputs, kOutputs == 1 ? 14 : kOutputs == 2 ? 8 : 4>(grid, weights, channels);
+    dot_outputs<kOutputs, kOutputs == 1 ? 14 : kOutputs == 2 ? 12 : kOutputs == 3 ? 8 : 6>(grid, weights, channels);
   });
 }
 

@@ -36,7 +36,7 @@ Doubles product(const Case& at, const Floats& a, const Floats& b, bool transpose
 
 TEST(CpuMatmul, ProductsOfEveryShapeAndTransposition) {
   for (const Case& at : {Case{0, 1, 1, 1}, Case{0, 5, 7, 3}, Case{0, 64, 128, 300}, Case{0, 64, 1, 1536},
-                         Case{0, 1, 64, 200}, Case{0, 200, 96, 64}, Case{0, 1, 1, 5000}, Case{0, 333, 47, 65},
+                         Case{0, 1, 64, 200}, Case{0, 200, 96, 64}, Case{0, 1, 1, 5000}, Case{0, 60, 50, 4001}, Case{0, 333, 47, 65},
                          Case{3, 17, 9, 20}, Case{70, 4, 3, 2}, Case{2, 130, 140, 150}, Case{0, 3, 4, 0}}) {
     for (const int transposes : {0, 1, 2, 3}) {
       const bool transpose_a = (transposes & 1) != 0, transpose_b = (transposes & 2) != 0;
