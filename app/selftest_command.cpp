@@ -9,7 +9,6 @@ namespace counterfoil::app {
 
 int selftest_command(const SelftestArguments& arguments) {
   Device& device = open_device(arguments.device);
-  fmt::print("{}: {}\n", device.name(), device.description());
   int run = 0, failed = 0;
   double worst = 0;
   std::string worst_name;
@@ -30,8 +29,8 @@ int selftest_command(const SelftestArguments& arguments) {
     }
   }
   if (run == 0) fail("selftest: no case has '{}' in its name", arguments.only);
-  fmt::print("{} cases, {} failures; the largest error is {:.0f}% of its tolerance ({})\n", run, failed, 100 * worst,
-             worst_name);
+  fmt::print("{} ({}): {} cases, {} failures; the largest error is {:.0f}% of its tolerance ({})\n", device.name(),
+             device.description(), run, failed, 100 * worst, worst_name);
   return failed == 0 ? 0 : 1;
 }
 

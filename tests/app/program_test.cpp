@@ -1,0 +1,236 @@
+#include "tests/app/program.h"
+
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "app/run_directory.h"
+
+namespace counterfoil::app {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class ProgramTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(folder_);
+    write_idx_folder(folder_ / "data", 60, 12);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  Arguments training(const std::string& out, const Arguments& more = {}) const {
+    Arguments arguments = {"train", "classifier", "--data", "idx:" + path("data"), "--out", path(out), "--steps",
+                           "40",    "--batch",    "8",      "--checkpoint-every",  "7"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  Outcome go(const Arguments& arguments, std::uint64_t file_limit = 0) const {
+    return run(arguments, folder_, file_limit);
+  }
+  void write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+  }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  // Status 2, one line on stderr with the text in it, and nothing new in the folder.
+  void expect_refused(const Arguments& arguments, const std::string& text) const {
+    go({"--version"});  // so that the files of stdout and stderr exist
+    const std::size_t before = entries();
+    const Outcome outcome = go(arguments);
+    EXPECT_EQ(outcome.status, 2) << outcome.errors;
+    EXPECT_EQ(outcome.error_lines().size(), 1u) << outcome.errors;
+    EXPECT_THAT(outcome.errors, testing::StartsWith("counterfoil: "));
+    EXPECT_THAT(outcome.errors, HasSubstr(text));
+    EXPECT_EQ(outcome.output, "");
+    EXPECT_EQ(entries(), before);
+  }
+
+  static void expect_same_results(const fs::path& a, const fs::path& b) {
+    for (const char* file : {"model.safetensors", "metrics.csv", "checkpoint.safetensors", "splits.json"}) {
+      ASSERT_FALSE(bytes_of(a / file).empty()) << file;
+      EXPECT_TRUE(bytes_of(a / file) == bytes_of(b / file)) << file;
+    }
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / ("counterfoil_program_" + std::to_string(::getpid()));
+};
+
+using EndToEnd = ProgramTest;
+
+TEST_F(ProgramTest, SaysWhatItIs) {
+  EXPECT_EQ(go({"--version"}).status, 0);
+  EXPECT_THAT(go({"--version"}).output, testing::StartsWith("counterfoil 0."));
+  const Outcome help = go({"--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_THAT(help.output, HasSubstr("counterfoil train classifier --data mnist10k:3,8 --out runs/classifier"));
+  EXPECT_THAT(go({"train", "classifier", "--help"}).output, HasSubstr("--learning-rate"));
+  EXPECT_THAT(go({"methods"}).output, HasSubstr("learning_rate"));
+  EXPECT_THAT(go({"metrics"}).output, HasSubstr("fd_mu"));
+}
+
+TEST_F(ProgramTest, WrongArgumentsAreOneLineAndStatus2) {
+  expect_refused({}, "expected a command");
+  expect_refused({"trian"}, "the nearest is 'train'");
+  expect_refused({"train"}, "expected a command after 'train': one of classifier");
+  expect_refused({"train", "clasifier"}, "the nearest is 'classifier'");
+  expect_refused(training("x", {"--bacth", "3"}), "unknown flag '--bacth'; the nearest is --batch");
+  expect_refused(training("x", {"--batch", "none"}), "--batch: expected a whole number from 1 to 65536, found 'none'");
+  expect_refused(training("x", {"--learning_rate=2"}), "--learning-rate: expected a number from 0 to 1, found 2");
+  expect_refused(training("x", {"--device", "gpu"}), "--device: expected one of");
+  expect_refused(training("x", {"surplus"}), "unexpected argument 'surplus'");
+  expect_refused({"train", "classifier"}, "--out: expected the folder");
+  expect_refused({"explain", "--run", path("none")}, "--input is required");
+  expect_refused({"selftest", "--only", "no such case"}, "no case has 'no such case'");
+}
+
+TEST_F(ProgramTest, DamagedFilesAreOneLineAndStatus2) {
+  const std::string images = bytes_of(folder_ / "data/train-images-idx3-ubyte");
+  write("data/train-images-idx3-ubyte", images.substr(0, images.size() / 2));
+  expect_refused(training("x"), "data/train-images-idx3-ubyte: truncated");
+  write("data/train-images-idx3-ubyte", "\x89PNG\r\n\x1a\n");
+  expect_refused(training("x"), "not an IDX file");
+  write("data/train-images-idx3-ubyte", images);
+
+  write("bad.toml", "batch = 8\nbatch = [");
+  expect_refused(training("x", {"--config", path("bad.toml")}), "bad.toml:2: not TOML");
+  write("bad.toml", "batches = 8");
+  expect_refused(training("x", {"--config", path("bad.toml")}), "bad.toml:1: unknown key 'batches'");
+  write("bad.toml", std::string("\xFF\xFE\0\x01", 4));
+  expect_refused(training("x", {"--config", path("bad.toml")}), "bad.toml:1: not TOML");
+  expect_refused(training("x", {"--config", path("missing.toml")}), "missing.toml: no such file");
+
+  fs::create_directories(folder_ / "run");
+  write("run/model.safetensors", "not a model");
+  expect_refused({"explain", "--run", path("run"), "--input", "x.png", "--output", path("y")},
+                 "run/model.safetensors: ");
+  expect_refused(
+      {"train", "embedding", "--classifier", path("none"), "--out", path("x"), "--data", "idx:" + path("data")},
+      "none: no such run directory");
+}
+
+TEST_F(ProgramTest, UnwritableFoldersAreOneLineAndStatus2) {
+  write("file", "");
+  expect_refused(training("file/run"), "cannot make the folder");
+  expect_refused(training("file"), "cannot make the folder");
+  Arguments arguments = training("x");
+  arguments[5] = "/proc/counterfoil";
+  expect_refused(arguments, "cannot make the folder /proc/counterfoil");
+}
+
+TEST_F(EndToEnd, ARunLeavesWhatItPromises) {
+  const Outcome outcome = go(training("run", {"--seed", "5"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  for (const char* file : {"model.safetensors", "config.toml", "metrics.csv", "splits.json", "log.txt"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
+  }
+  EXPECT_THAT(bytes_of(folder_ / "run/config.toml"), HasSubstr("seed = 5\n"));
+  EXPECT_THAT(outcome.errors, HasSubstr("images/s"));
+  EXPECT_EQ(std::ranges::count(bytes_of(folder_ / "run/metrics.csv"), '\n'), 41);
+}
+
+TEST_F(EndToEnd, SameBitsTwiceWithAnyNumberOfThreads) {
+  ASSERT_EQ(go(training("one", {"--threads", "1"})).status, 0);
+  ASSERT_EQ(go(training("again", {"--threads", "1"})).status, 0);
+  ASSERT_EQ(go(training("two", {"--threads", "2"})).status, 0);
+  expect_same_results(folder_ / "one", folder_ / "again");
+  expect_same_results(folder_ / "one", folder_ / "two");
+  ASSERT_EQ(go(training("other", {"--seed", "1"})).status, 0);
+  EXPECT_FALSE(bytes_of(folder_ / "one/model.safetensors") == bytes_of(folder_ / "other/model.safetensors"));
+}
+
+// Waits until the run has got to some line of metrics or ended.
+void wait_for_progress(Program& program, const std::function<bool()>& reached) {
+  while (program.running() && !reached()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+TEST_F(EndToEnd, KilledAtAnyMomentAndResumed) {
+  ASSERT_EQ(go(training("straight")).status, 0);
+  const fs::path killed = folder_ / "killed";
+  int kills = 0;
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    Program program(training("killed", {"--resume"}), folder_);
+    const fs::path checkpoint = killed / "checkpoint.safetensors";
+    const auto written = [&] {
+      return fs::exists(checkpoint) ? fs::last_write_time(checkpoint) : fs::file_time_type();
+    };
+    const auto before = written();
+    // Each time further into what follows a checkpoint: from within its writing to somewhere in the steps after it.
+    wait_for_progress(program, [&] { return written() != before; });
+    std::this_thread::sleep_for(std::chrono::microseconds(attempt * 3700 % 40000));
+    program.send(SIGKILL);
+    const Outcome outcome = program.wait();
+    if (outcome.status == 0) break;
+    ASSERT_EQ(outcome.status, 128 + SIGKILL) << outcome.errors;
+    ++kills;
+  }
+  ASSERT_EQ(go(training("killed", {"--resume"})).status, 0);
+  EXPECT_GE(kills, 2);
+  expect_same_results(folder_ / "straight", killed);
+  for (const auto& entry : fs::directory_iterator(killed)) EXPECT_NE(entry.path().extension(), ".partial");
+}
+
+TEST_F(EndToEnd, StopsOnSigtermAndGoesOn) {
+  ASSERT_EQ(go(training("straight")).status, 0);
+  Program program(training("stopped"), folder_);
+  wait_for_progress(program, [&] { return fs::exists(folder_ / "stopped/checkpoint.safetensors"); });
+  program.send(SIGTERM);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.status, 128 + SIGTERM) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("--resume"));
+  EXPECT_FALSE(fs::exists(folder_ / "stopped/model.safetensors"));
+  ASSERT_EQ(go(training("stopped", {"--resume"})).status, 0);
+  expect_same_results(folder_ / "straight", folder_ / "stopped");
+}
+
+TEST_F(EndToEnd, ResumeRefusesWhatWouldChangeTheRun) {
+  ASSERT_EQ(go(training("run")).status, 0);
+  expect_refused(training("run"), "holds a run already");
+  expect_refused(training("run", {"--resume", "--seed", "1"}), "seed cannot be changed on --resume");
+  expect_refused(training("run", {"--resume", "--steps", "10"}), "checkpoint.safetensors is of step 40");
+  ASSERT_EQ(go(training("run", {"--resume", "--steps", "45", "--threads", "1"})).status, 0);
+
+  const std::string checkpoint = bytes_of(folder_ / "run/checkpoint.safetensors");
+  write("run/checkpoint.safetensors", checkpoint.substr(0, checkpoint.size() - 1));
+  expect_refused(training("run", {"--resume", "--steps", "50"}), "checkpoint.safetensors: truncated");
+  write("run/checkpoint.safetensors", checkpoint);
+  write_idx_folder(folder_ / "data", 62, 12);
+  expect_refused(training("run", {"--resume", "--steps", "50"}), "the data are not those that the run began with");
+  write("run/config.toml", "kind = \"classifier\"\nsteps = \"many\"\n");
+  expect_refused(training("run", {"--resume"}), "run/config.toml:2: steps: expected a whole number");
+}
+
+TEST_F(EndToEnd, AFullDiskIsOneLineAndNothingPartial) {
+  const Outcome outcome = go(training("run"), 100000);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.error_lines().back(),
+              HasSubstr("counterfoil: cannot write " + path("run/checkpoint.safetensors")));
+  EXPECT_FALSE(fs::exists(folder_ / "run/checkpoint.safetensors"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/model.safetensors"));
+  for (const auto& entry : fs::directory_iterator(folder_ / "run")) EXPECT_NE(entry.path().extension(), ".partial");
+  ASSERT_EQ(go(training("straight")).status, 0);
+  ASSERT_EQ(go(training("run", {"--resume"})).status, 0);
+  expect_same_results(folder_ / "straight", folder_ / "run");
+}
+
+TEST_F(EndToEnd, DivergenceIsStatus3) {
+  ASSERT_EQ(go(training("classifier")).status, 0);
+  const Outcome outcome =
+      go({"train", "embedding", "--data", "idx:" + path("data"), "--classifier", path("classifier"), "--out",
+          path("run"), "--steps", "400", "--batch", "4", "--learning-rate", "1", "--weight-divergence", "0"});
+  EXPECT_EQ(outcome.status, 3) << outcome.errors;
+  EXPECT_THAT(outcome.error_lines().back(), HasSubstr("diverged at step"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace counterfoil::app

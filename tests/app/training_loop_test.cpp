@@ -1,0 +1,160 @@
+#include "app/training_loop.h"
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "autograd/ops.h"
+#include "kernels/error.h"
+#include "nn/linear.h"
+#include "tests/app/program.h"
+
+namespace counterfoil::app {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// One linear layer that learns to answer 1, until told to go wrong.
+class Learner final : public nn::Trainable {
+ public:
+  Learner() : weights_(1, "weights"), batches_(1, "batches"), layer_({weights_, reference_device()}, 3, 1) {
+    optimiser_ = nn::adam(layer_.named_parameters(), {0.05});
+    state_.modules = {{"layer", &layer_}};
+    state_.optimisers = {{"layer", optimiser_.get()}};
+    state_.randoms = {{"batches", &batches_}};
+  }
+
+  nn::LossTerms train_step() override {
+    ++steps;
+    const Tensor x = batches_.uniform(Shape{4, 3}, 0, 1, reference_device());
+    const Variable loss =
+        l2_loss(layer_.forward(x, nn::Pass::eval()), Tensor::full(Shape{4, 1}, 1, DType::f32, reference_device()));
+    optimiser_->minimise(loss);
+    if (steps == bad_weight_at) {
+      Variable weight = layer_.named_parameters().front().second;
+      weight.set_value(
+          Tensor::full(weight.shape(), std::numeric_limits<double>::infinity(), DType::f32, reference_device()));
+    }
+    return {{"loss", steps == bad_loss_at ? std::nan("") : loss.item()}};
+  }
+  std::int64_t images_per_step() const override { return 4; }
+
+  std::int64_t steps = 0, bad_loss_at = 0, bad_weight_at = 0;
+
+ private:
+  Random weights_, batches_;
+  nn::Linear layer_;
+  std::unique_ptr<nn::Optimiser> optimiser_;
+};
+
+class TrainingLoop : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  RunDirectory directory(const std::string& name) const {
+    const RunDirectory run(folder_ / name);
+    run.create();
+    return run;
+  }
+  static std::int64_t train_to(Learner& learner, const RunDirectory& run, std::int64_t start, std::int64_t steps,
+                               std::int64_t every) {
+    Progress progress(start, steps, 4, run.log());
+    return train(learner, run, {start, steps, every}, {{"kind", "test"}}, progress);
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / ("counterfoil_loop_" + std::to_string(::getpid()));
+};
+
+TEST_F(TrainingLoop, StoppedAndResumedIsStraightThrough) {
+  const RunDirectory straight = directory("straight"), stopped = directory("stopped");
+  Learner learner;
+  EXPECT_EQ(train_to(learner, straight, 0, 20, 20), 20);
+  Learner before;
+  train_to(before, stopped, 0, 13, 6);
+  // Lines after the checkpoint, as a killed run leaves them, whole and torn.
+  std::ofstream(stopped.metrics(), std::ios::app) << "14,0.5\n15,0.";
+  Learner after;
+  const std::int64_t start = load_checkpoint(stopped.checkpoint(), after.training_state(), reference_device());
+  EXPECT_EQ(start, 13);
+  train_to(after, stopped, start, 20, 20);
+  EXPECT_EQ(bytes_of(stopped.metrics()), bytes_of(straight.metrics()));
+  EXPECT_EQ(bytes_of(stopped.checkpoint()), bytes_of(straight.checkpoint()));
+  EXPECT_THAT(bytes_of(straight.metrics()), testing::StartsWith("step,loss\n1,"));
+}
+
+TEST_F(TrainingLoop, DivergedLossStopsAndKeepsTheLastCheckpoint) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  learner.bad_loss_at = 8;
+  try {
+    train_to(learner, run, 0, 20, 3);
+    FAIL();
+  } catch (const Divergence& divergence) {
+    EXPECT_THAT(divergence.what(), HasSubstr("diverged at step 8: loss is nan; the last good checkpoint"));
+    EXPECT_THAT(divergence.what(), HasSubstr("is of step 6"));
+  }
+  Learner again;
+  EXPECT_EQ(load_checkpoint(run.checkpoint(), again.training_state(), reference_device()), 6);
+}
+
+TEST_F(TrainingLoop, DivergedWeightsAreNotSaved) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  learner.bad_weight_at = 3;
+  EXPECT_THROW(train_to(learner, run, 0, 3, 3), Divergence);
+  EXPECT_FALSE(fs::exists(run.checkpoint()));
+}
+
+TEST_F(TrainingLoop, MetricsThatLackLinesAreRefused) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  train_to(learner, run, 0, 6, 6);
+  std::ofstream(run.metrics()) << "step,loss\n1,0.5\n3,0.5\n";
+  EXPECT_THROW(MetricsFile(run.metrics(), 6), Error);
+  std::ofstream(run.metrics()) << "";
+  EXPECT_THROW(MetricsFile(run.metrics(), 6), Error);
+}
+
+TEST_F(TrainingLoop, CheckpointsOfSomethingElseAreRefused) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  save_checkpoint(run.checkpoint(), learner.training_state(), 1, {});
+  const auto complaint = [&](nn::TrainingState& state) -> std::string {
+    try {
+      (void)load_checkpoint(run.checkpoint(), state, reference_device());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "(no error)";
+  };
+  nn::TrainingState& state = learner.training_state();
+  EXPECT_EQ(complaint(state), "(no error)");
+  nn::TrainingState fewer = state;
+  fewer.optimisers.clear();
+  EXPECT_THAT(complaint(fewer), HasSubstr("belongs to nothing here"));
+  nn::TrainingState renamed = state;
+  renamed.randoms[0].first = "others";
+  EXPECT_THAT(complaint(renamed), HasSubstr("no 'random.others'"));
+}
+
+TEST_F(TrainingLoop, OneProcessPerRun) {
+  const RunDirectory run = directory("run");
+  const RunLock lock(run);
+  EXPECT_THROW(RunLock{run}, Error);
+}
+
+TEST(Duration, ReadsWell) {
+  EXPECT_EQ(duration_text(0), "0 s");
+  EXPECT_EQ(duration_text(59.2), "1 min 00 s");
+  EXPECT_EQ(duration_text(3725), "1 h 02 min");
+}
+
+}  // namespace
+}  // namespace counterfoil::app
