@@ -63,17 +63,19 @@ void add_unary(std::vector<Case>& all) {
                      return Variables{unary_backward(one.op, v[0].value(), v[1].value(), one.p0, one.p1)};
                    }});
   }
-  // Where a formula without care overflows, and the kinks themselves.
+  // Where a formula without care overflows, and the kinks themselves. Far out the derivatives vanish: added to 1 they
+  // are compared for what they are worth.
   const Input far = given({-1000, -100, -30, 0, 30, 100, 1000}, {7});
   const Input kinks = given({-1, -0.5, -0.0, 0, 0.5, 0.75, 1}, {7});
   for (const auto& [name, op] : {std::pair{"sigmoid", UnaryOp::sigmoid},
                                  {"softplus", UnaryOp::softplus},
                                  {"tanh", UnaryOp::tanh},
                                  {"elu", UnaryOp::elu}}) {
-    all.push_back(
-        {.name = std::string("unary/") + name + "_far", .inputs = {far}, .apply = [op](const Variables& v) {
-           return Variables{unary(op, v[0].value(), 0.7, 0), unary_backward(op, v[0].value(), v[0].value(), 0.7, 0)};
-         }});
+    all.push_back({.name = std::string("unary/") + name + "_far", .inputs = {far}, .apply = [op](const Variables& v) {
+                     const Tensor& x = v[0].value();
+                     const Tensor ones = Tensor::full(x.shape(), 1, x.dtype(), x.device());
+                     return Variables{unary(op, x, 0.7, 0), axpby(1, ones, 1, unary_backward(op, x, ones, 0.7, 0))};
+                   }});
   }
   for (const UnaryCase& one : kUnaryCases) {
     if (one.low > 0) continue;
