@@ -130,7 +130,7 @@ TEST(Engine, KeepsTheGraphWhenAskedAndWhereItDidNotGo) {
 }
 
 TEST(Engine, RefusesValuesChangedInPlace) {
-  Variable x = leaf({1.5});
+  const Variable x = leaf({1.5});
   const Variable y = square(x);
   Tensor storage = x.value();
   fill(storage, 7);
@@ -141,10 +141,11 @@ TEST(Engine, RefusesValuesChangedInPlace) {
   fill(result, 7);
   EXPECT_THAT([&] { grad({z}, {x}); }, ThrowsMessage<Error>(HasSubstr("the result of exp")));
 
-  const Variable w = square(x);
-  x.set_value(values({3}, {1}));
-  EXPECT_THAT([&] { grad({w}, {x}); }, ThrowsMessage<Error>(HasSubstr("was changed")));
-  EXPECT_EQ(grad({square(x)}, {x})[0].item(), 6);
+  Variable fresh = leaf({1.5});
+  const Variable w = square(fresh);
+  fresh.set_value(values({3}, {1}));
+  EXPECT_THAT([&] { grad({w}, {fresh}); }, ThrowsMessage<Error>(HasSubstr("was changed")));
+  EXPECT_EQ(grad({square(fresh)}, {fresh})[0].item(), 6);
 }
 
 TEST(Engine, SaysWhatIsWrongWithItsArguments) {
