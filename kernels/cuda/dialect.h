@@ -51,6 +51,7 @@
 #include "kernels/simt/bf16.h"
 #include "kernels/simt/intrinsics.h"
 #include "kernels/simt/runtime.h"
+#include "kernels/simt/tensor_core.h"
 #include "kernels/simt/thread.h"
 #include "kernels/simt/vector_types.h"
 #else

@@ -37,6 +37,8 @@ const char* name_of(WarpOp op) {
       return "ballot";
     case WarpOp::match:
       return "match";
+    case WarpOp::collective:
+      return "matrix product";
   }
   return "";
 }
@@ -99,6 +101,7 @@ bool BlockRunner::run(Launch& launch, std::uint64_t block_number) {
   block_number_ = block_number;
   prepare(launch);
   shared_.begin_block(launch.dynamic_shared);
+  async_.clear();
   const std::uint64_t row = block_number / launch.grid.x;
   builtins.block_idx = {static_cast<unsigned>(block_number % launch.grid.x), static_cast<unsigned>(row % launch.grid.y),
                         static_cast<unsigned>(row / launch.grid.y)};
@@ -298,6 +301,11 @@ void BlockRunner::complete(Warp& warp, unsigned first, int m) {
     ballot |= (named && values[lane] != 0 ? 1u : 0u) << lane;
   }
   const WarpOp op = current_->op;
+  if (op == WarpOp::collective) {
+    const Collective* all[32];
+    for (unsigned lane = 0; lane < 32; ++lane) all[lane] = reinterpret_cast<const Collective*>(values[lane]);
+    all[0]->run(all);
+  }
   if (op == WarpOp::sync && observer != nullptr) observer->warp_synchronised(first, mask);
   unsigned step = 1, offset = 0;
   if (order_kind_ == Schedule::descending) {
@@ -364,6 +372,11 @@ void BlockRunner::report_deadlock() {
   }
   failure_ = "deadlock";
   abandon(*current_);
+}
+
+BlockRunner::AsyncCopies& BlockRunner::async_copies() {
+  if (async_.empty()) async_.resize(count_);
+  return async_[current_->number];
 }
 
 void* BlockRunner::shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line) {

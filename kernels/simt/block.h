@@ -12,6 +12,7 @@
 #include "kernels/simt/fibre.h"
 #include "kernels/simt/shared_memory.h"
 #include "kernels/simt/simt.h"
+#include "kernels/simt/tensor_core.h"
 #include "kernels/simt/thread.h"
 
 namespace counterfoil::simt {
@@ -49,6 +50,13 @@ class BlockRunner {
     uint3 index{};
   };
 
+  /// A thread's asynchronous copies, in the order of issue.
+  struct AsyncCopies {
+    std::vector<AsyncCopy> copies;
+    std::vector<std::size_t> groups;  ///< for each committed group, the number of copies up to its end
+    std::size_t done = 0;
+  };
+
   static BlockRunner& of_this_os_thread();
   /// The runner whose kernel code is being executed on this OS thread, or null outside kernels.
   static BlockRunner* running() { return running_; }
@@ -63,6 +71,7 @@ class BlockRunner {
   const Launch& launch() const { return *launch_; }
   bool on_stack(const void* address) const { return fibre_->owns(address); }
   SharedMemory& shared() { return shared_; }
+  AsyncCopies& async_copies();
 
   // What the functions of kernels/simt/thread.h do, for the running thread.
   void* shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line);
@@ -120,7 +129,8 @@ class BlockRunner {
   unsigned ready_begin_ = 0, ready_end_ = 0;
   Warp warps_[kMaxThreads / 32];
   SharedMemory shared_;
-  std::string failure_;  ///< the misuse that ended the running block, empty if none
+  std::vector<AsyncCopies> async_;  ///< by thread; empty in blocks without asynchronous copies
+  std::string failure_;             ///< the misuse that ended the running block, empty if none
 };
 
 /// Blocks over OS threads. Returns the report of a misuse, empty when there was none.

@@ -96,7 +96,9 @@ cudaError_t check_geometry(const void* kernel, dim3 grid, dim3 block, std::size_
 
 }  // namespace
 
-bool is_device_memory(const void* address) { return device_heap().holds(address, 1); }
+bool is_device_memory(const void* address) {
+  return device_heap().holds(address, 1);
+}
 
 cudaError_t noted(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;

@@ -25,11 +25,17 @@ void* dynamic_shared();
 
 void block_barrier(const char* file, int line);
 
-enum class WarpOp : std::uint8_t { sync, shuffle, ballot, match };
+enum class WarpOp : std::uint8_t { sync, shuffle, ballot, match, collective };
 /// Waits for every lane of `mask` and returns: for shuffle the value of lane `source`, or poison where that lane is not
 /// in the mask; for ballot the lanes whose value is not 0; for match the lanes whose value equals the caller's.
+/// For collective the values are addresses of Collective, and its function has run once for all lanes.
 std::uint64_t warp_meet(WarpOp op, unsigned mask, std::uint64_t value, unsigned source, const char* file, int line);
 unsigned lane();
+
+/// What a lane brings to an operation that the warp computes together; all 32 lanes wait while `run` works.
+struct Collective {
+  void (*run)(const Collective* const (&lanes)[32]);
+};
 
 template <typename T>
 T shuffled(unsigned mask, T value, unsigned source, const char* file, int line) {

@@ -25,4 +25,10 @@ void shuffles(int* out, cudaStream_t stream);
 /// x[0] = 1 + its old value, with `bytes` of dynamic shared memory.
 void touch(int* x, std::size_t bytes, cudaStream_t stream);
 
+/// out [16,8] = 1 + a [16,16] b [16,8], rounded to bf16, or a [16,8] b [8,8], rounded to tf32, by one warp.
+void product_bf16(float* out, const float* a, const float* b, cudaStream_t stream);
+void product_tf32(float* out, const float* a, const float* b, cudaStream_t stream);
+/// out [64] = sum over the tiles of x [tiles,64] through asynchronous copies, waited for or (wrongly) not.
+void pipeline(float* out, const float* x, int tiles, bool wait, cudaStream_t stream);
+
 }  // namespace counterfoil::simt_test

@@ -155,6 +155,35 @@ TEST_P(Correct, ShufflesWithGroups) {
   }
 }
 
+TEST_P(Correct, MatrixFragments) {
+  for (const int depth : {16, 8}) {  // small integers: exact in bf16 and tf32, whatever the order
+    std::vector<float> a(static_cast<std::size_t>(16 * depth)), b(static_cast<std::size_t>(depth * 8)), expected;
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * i % 23) - 11.0f;
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 7 % 19) - 9.0f;
+    for (int row = 0; row < 16; ++row) {
+      for (int column = 0; column < 8; ++column) {
+        float sum = 1.0f;
+        for (int k = 0; k < depth; ++k) {
+          sum += a[static_cast<std::size_t>(row * depth + k)] * b[static_cast<std::size_t>(k * 8 + column)];
+        }
+        expected.push_back(sum);
+      }
+    }
+    const DeviceArray<float> device_a(a), device_b(b), out(128);
+    (depth == 16 ? product_bf16 : product_tf32)(out.get(), device_a.get(), device_b.get(), nullptr);
+    EXPECT_EQ(out.read(), expected) << depth;
+  }
+}
+
+TEST_P(Correct, AsynchronousCopiesArriveWhenWaitedFor) {
+  const std::vector<float> x = numbers(5 * 64, 6);
+  std::vector<float> expected(64, 0.0f);
+  for (std::size_t i = 0; i < x.size(); ++i) expected[i % 64] += x[i];
+  const DeviceArray<float> device_x(x), out(64);
+  pipeline(out.get(), device_x.get(), 5, true, nullptr);
+  EXPECT_EQ(out.read(), expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Schedules, Correct,
                          testing::Values(Setting{"ascending", {.schedule = simt::Schedule::ascending}},
                                          Setting{"descending", {.schedule = simt::Schedule::descending}},

@@ -5,6 +5,7 @@
 
 #include "kernels/simt/address_sanitizer.h"
 #include "kernels/simt/simt.h"
+#include "tests/simt/correct.h"
 #include "tests/simt/device_array.h"
 #include "tests/simt/planted.h"
 #include "tests/simt/source_line.h"
@@ -111,6 +112,12 @@ TEST_P(Misuse, UnwrittenSharedMemoryAndUnnamedLanesReadAsPoison) {
   plant(Bug::unshuffled, data.get(), 1, nullptr);
   found = data.read();
   for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(std::isnan(found[i]), i >= 8 && i < 16) << i;
+}
+
+TEST_P(Misuse, AsynchronousCopiesWithoutAWaitNeverArrive) {
+  const DeviceArray<float> x(128, 1.0f), out(64);
+  pipeline(out.get(), x.get(), 2, false, nullptr);
+  for (const float value : out.read()) EXPECT_TRUE(std::isnan(value));
 }
 
 INSTANTIATE_TEST_SUITE_P(Schedules, Misuse,
