@@ -41,7 +41,7 @@ void CpuBackend::loss_backward(LossOp op, View d_a, ConstView a, ConstView b, Co
   const auto factor = static_cast<float>(scale);
   pointwise::with_loss(op, [&](auto chosen) {
     constexpr LossOp kOp = chosen();
-    cpu::BroadcastWalk(d_a.shape, {&d_out, 1}).run([&](const BroadcastBlock& block) {
+    cpu::BroadcastWalk(d_a.shape, {&d_out, 1}).run([&](const BroadcastBlock& block) __attribute__((flatten)) {
       float* const d = d_a.as<float>() + block.offset;
       const float* const p = a.as<float>() + block.offset;
       const float* const q = b.as<float>() + block.offset;

@@ -22,25 +22,28 @@ using vm::VectorMath;
 template <UnaryOp op>
 inline constexpr bool is_own_loop = op == UnaryOp::pow || op == UnaryOp::sin || op == UnaryOp::cos;
 
+// Every loop is flattened and works on copies of its own: it vectorises only when all it calls is inlined and nothing
+// it reads could be changed by what it writes.
 template <typename Op>
 void map(View out, ConstView x, Op op) {
-  float* const y = out.as<float>();
-  const float* const from = x.as<float>();
-  parallel_for(out.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+  const auto loop =
+      [ y = out.as<float>(), from = x.as<float>(), op ](std::int64_t begin, std::int64_t end) __attribute__((flatten)) {
+    const Op f = op;
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) y[i] = op(from[i]);
-  });
+    for (std::int64_t i = begin; i < end; ++i) y[i] = f(from[i]);
+  };
+  parallel_for(out.size(), kElementGrain, loop);
 }
 
 template <typename Op>
 void map(View out, ConstView a, ConstView b, Op op) {
-  float* const y = out.as<float>();
-  const float* const left = a.as<float>();
-  const float* const right = b.as<float>();
-  parallel_for(out.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+  const auto loop = [ y = out.as<float>(), left = a.as<float>(), right = b.as<float>(),
+                      op ](std::int64_t begin, std::int64_t end) __attribute__((flatten)) {
+    const Op f = op;
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) y[i] = op(left[i], right[i]);
-  });
+    for (std::int64_t i = begin; i < end; ++i) y[i] = f(left[i], right[i]);
+  };
+  parallel_for(out.size(), kElementGrain, loop);
 }
 
 struct Sine {
@@ -58,16 +61,17 @@ template <typename Function, typename Finish>
 void map_angles(View out, ConstView x, Finish finish) {
   float* const y = out.as<float>();
   const float* const from = x.as<float>();
-  parallel_for(out.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-    bool large = false;
-    for (std::int64_t i = begin; i < end; ++i) large |= std::fabs(from[i]) > vm::kLargestAngle;
-    if (large) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = finish(i, Function::any(from[i]));
-    } else {
+  parallel_for(
+      out.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) __attribute__((flatten)) {
+        bool large = false;
+        for (std::int64_t i = begin; i < end; ++i) large |= std::fabs(from[i]) > vm::kLargestAngle;
+        if (large) {
+          for (std::int64_t i = begin; i < end; ++i) y[i] = finish(i, Function::any(from[i]));
+        } else {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) y[i] = finish(i, Function::fast(from[i]));
-    }
-  });
+          for (std::int64_t i = begin; i < end; ++i) y[i] = finish(i, Function::fast(from[i]));
+        }
+      });
 }
 
 void map_power(View out, ConstView x, double p) {
@@ -134,13 +138,14 @@ void CpuBackend::select(View out, ConstView condition, ConstView a, ConstView b)
   require_f32("select", out);
   float* const y = out.as<float>();
   const float *const c = condition.as<float>(), *const yes = a.as<float>(), *const no = b.as<float>();
-  parallel_for(out.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(
+      out.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) __attribute__((flatten)) {
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) {
-      const float when = yes[i], otherwise = no[i];
-      y[i] = c[i] != 0.0f ? when : otherwise;
-    }
-  });
+        for (std::int64_t i = begin; i < end; ++i) {
+          const float when = yes[i], otherwise = no[i];
+          y[i] = c[i] != 0.0f ? when : otherwise;
+        }
+      });
 }
 
 void CpuBackend::axpby(View out, double alpha, ConstView x, double beta, ConstView y) {

@@ -6,6 +6,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/philox_lanes.h"
 #include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/philox.h"
@@ -18,43 +19,8 @@ using cpu::kElementGrain;
 using cpu::parallel_for;
 using cpu::require_f32;
 
-constexpr std::int64_t kBlocks = 16;           // Philox blocks computed side by side
-constexpr std::int64_t kBatch = 64 * kBlocks;  // words drawn at a time, a buffer in the first cache
-
-// Words 4 * block to 4 * (block + kBlocks) - 1, as philox::block gives them. Each counter word lives in the low half of
-// a 64-bit lane; the upper halves hold garbage that no product reads, so a round needs no masks.
-[[gnu::always_inline]] inline void draw_blocks(std::uint32_t* words, RandomKey key, std::uint64_t block) {
-  std::array<std::uint64_t, kBlocks> c0, c1, c2, c3;
-  for (std::size_t b = 0; b < kBlocks; ++b) {
-    const std::uint64_t index = block + b;
-    c0[b] = index;
-    c1[b] = index >> 32;
-    c2[b] = key.stream;
-    c3[b] = key.stream >> 32;
-  }
-  auto key0 = static_cast<std::uint32_t>(key.seed);
-  auto key1 = static_cast<std::uint32_t>(key.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-#pragma omp simd
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * static_cast<std::uint32_t>(c0[b]);
-      const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * static_cast<std::uint32_t>(c2[b]);
-      c0[b] = (product1 >> 32) ^ c1[b] ^ key0;
-      c1[b] = product1;
-      c2[b] = (product0 >> 32) ^ c3[b] ^ key1;
-      c3[b] = product0;
-    }
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-#pragma omp simd
-  for (std::size_t b = 0; b < kBlocks; ++b) {
-    words[4 * b] = static_cast<std::uint32_t>(c0[b]);
-    words[4 * b + 1] = static_cast<std::uint32_t>(c1[b]);
-    words[4 * b + 2] = static_cast<std::uint32_t>(c2[b]);
-    words[4 * b + 3] = static_cast<std::uint32_t>(c3[b]);
-  }
-}
+constexpr std::int64_t kWords = 4 * static_cast<std::int64_t>(cpu::kPhiloxBlocks);  // drawn together
+constexpr std::int64_t kBatch = 8 * kWords;                                         // a buffer in the first cache
 
 // Calls body(begin, end, words) for stretches of [0, count), words[i - begin] being word first + i of the stream.
 template <typename Body>
@@ -66,8 +32,8 @@ void for_each_batch(std::int64_t count, RandomKey key, std::uint64_t first, Body
       const auto skipped = static_cast<std::int64_t>(word % 4);
       const std::int64_t stop = std::min(end, begin + kBatch - skipped);
       const std::int64_t needed = skipped + stop - begin;
-      for (std::int64_t w = 0; w < needed; w += 4 * kBlocks) {
-        draw_blocks(words.data() + w, key, word / 4 + static_cast<std::uint64_t>(w / 4));
+      for (std::int64_t w = 0; w < needed; w += kWords) {
+        cpu::draw_philox(words.data() + w, key, word / 4 + static_cast<std::uint64_t>(w / 4));
       }
       body(begin, stop, words.data() + skipped);
       begin = stop;

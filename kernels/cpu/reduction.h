@@ -39,9 +39,9 @@ inline ReductionPlan::ReductionPlan(const Shape& out, const Shape& x) {
 inline constexpr std::int64_t kReduceSegment = 16384;  // elements that one partial result covers
 inline constexpr std::int64_t kReduceLanes = 32;       // independent accumulators along a run
 
-/// Joins the terms begin to end, contiguous.
+/// Joins the terms begin to end, contiguous. Flattened, since a loop vectorises only when all it calls is inlined.
 template <typename Reducer>
-typename Reducer::Value reduce_run(const Reducer& reducer, std::int64_t begin, std::int64_t end) {
+[[gnu::flatten]] typename Reducer::Value reduce_run(Reducer reducer, std::int64_t begin, std::int64_t end) {
   using Value = typename Reducer::Value;
   alignas(64) std::array<Value, kReduceLanes> lane;
   lane.fill(reducer.identity());
@@ -104,8 +104,8 @@ void reduce_inner(float* out, const ReductionPlan& plan, const Reducer& reducer,
 /// Joins `rows` rows of `columns` terms, the first of each at first + row * columns, into value[columns]. Rows are
 /// taken together until a block of them is long enough to vectorise over; the block's rows are joined at the end.
 template <typename Reducer>
-void reduce_rows(typename Reducer::Value* value, const Reducer& reducer, std::int64_t first, std::int64_t rows,
-                 std::int64_t columns) {
+[[gnu::flatten]] void reduce_rows(typename Reducer::Value* value, Reducer reducer, std::int64_t first,
+                                  std::int64_t rows, std::int64_t columns) {
   using Value = typename Reducer::Value;
   constexpr std::int64_t kTile = 256;
   alignas(64) std::array<Value, kTile> tile;

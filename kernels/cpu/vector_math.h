@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 // Transcendental functions in f32 that a compiler can vectorise: no branches, no tables, no library calls. Each reduces
 // its argument to a small interval and evaluates a minimax polynomial there (fitted for this file). Errors in units in
@@ -135,19 +136,24 @@ inline constexpr float kLargestAngle = 1e8f;
 /// x ^ p through double, where two short series suffice for a correctly rounded float in all but rare cases.
 class Power {
  public:
-  explicit Power(double p)
-      : p_(p), integer_(std::floor(p) == p), odd_(integer_ && std::fmod(std::fabs(p), 2.0) == 1.0) {}
+  explicit Power(double p) : p_(p) {
+    const bool integer = std::floor(p) == p;
+    const bool odd = integer && std::fmod(std::fabs(p), 2.0) == 1.0;
+    sign_ = odd ? -1.0 : 1.0;
+    negative_ = integer ? sign_ : std::numeric_limits<double>::quiet_NaN();
+  }
 
   [[gnu::always_inline]] float operator()(float x) const {
     const double a = std::fabs(static_cast<double>(x));
-    const bool infinite = a > 3.5e38;
     double value = exp_of(p_ * log_of(a));
-    value = infinite ? at_infinity_ : value;
+    double below_zero = negative_;
+    value = a > 3.5e38 ? at_infinity_ : value;
+    below_zero = a > 3.5e38 ? sign_ : below_zero;
     value = a == 0.0 ? at_zero_ : value;
     value = a != a ? a : value;
     value = p_ == 0.0 ? 1.0 : value;
-    value = odd_ && std::bit_cast<std::int32_t>(x) < 0 ? -value : value;
-    return static_cast<float>(x < 0.0f && !integer_ && !infinite ? static_cast<double>(NAN) : value);
+    below_zero = a == 0.0 ? sign_ : below_zero;
+    return static_cast<float>(std::bit_cast<std::int32_t>(x) < 0 ? value * below_zero : value);
   }
 
  private:
@@ -192,19 +198,19 @@ class Power {
   }
 
   double p_;
-  bool integer_, odd_;
+  double sign_, negative_;  // of (-0)^p and (-inf)^p, and of a finite negative number's power
   double at_zero_ = p_ > 0 ? 0.0 : HUGE_VAL;
   double at_infinity_ = p_ > 0 ? HUGE_VAL : 0.0;
 };
 
 /// The elementary functions that the formulas of kernels/pointwise.h ask for.
 struct VectorMath {
-  static float exp(float x) { return vector_math::exp(x); }
-  static float expm1(float x) { return vector_math::expm1(x); }
-  static float log(float x) { return vector_math::log(x); }
-  static float log1p(float x) { return vector_math::log1p(x); }
-  static float sqrt(float x) { return std::sqrt(x); }
-  static float tanh(float x) { return vector_math::tanh(x); }
+  [[gnu::always_inline]] static float exp(float x) { return vector_math::exp(x); }
+  [[gnu::always_inline]] static float expm1(float x) { return vector_math::expm1(x); }
+  [[gnu::always_inline]] static float log(float x) { return vector_math::log(x); }
+  [[gnu::always_inline]] static float log1p(float x) { return vector_math::log1p(x); }
+  [[gnu::always_inline]] static float sqrt(float x) { return std::sqrt(x); }
+  [[gnu::always_inline]] static float tanh(float x) { return vector_math::tanh(x); }
 };
 
 }  // namespace counterfoil::cpu::vector_math
