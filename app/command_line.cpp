@@ -25,7 +25,11 @@ using Action = std::function<int()>;
 constexpr const char* kExamples = R"(
 From data to pictures of foils:
   counterfoil train classifier --data mnist10k:3,8 --out runs/classifier
+  counterfoil train syce       --data mnist10k:3,8 --classifier runs/classifier --out runs/syce
   counterfoil train embedding  --data mnist10k:3,8 --classifier runs/classifier --out runs/embedding
+  counterfoil evaluate --run runs/syce --embedding runs/embedding --json runs/syce.json
+  counterfoil report   --run runs/syce --evaluation runs/syce.json --output report.html
+  counterfoil explain  --run runs/syce --input digit.png --output foil.safetensors
   counterfoil methods          what else can be trained, with every key
 
 Continue a run that was stopped, bit for bit:
@@ -123,6 +127,37 @@ the run's settings.)");
   command->callback([&] { action = [&] { return explain_command(arguments); }; });
 }
 
+void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand("evaluate", "measure explainers on the test images of their data");
+  command->add_option("--run", arguments.runs, "run directories of explainers of one classifier")
+      ->required()
+      ->type_name("DIR...")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu and js")
+      ->type_name("DIR");
+  command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
+  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  command->footer(R"(
+  counterfoil evaluate --run runs/syce --embedding runs/embedding --json syce.json
+  counterfoil evaluate --run runs/syce runs/cyce --embedding runs/embedding --json both.json
+
+Several runs share the plane that js is measured in. `counterfoil metrics` says what the figures mean.)");
+  command->callback([&] { action = [&] { return evaluate_command(arguments); }; });
+}
+
+void add_report(CLI::App& program, ReportArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand("report", "one self-contained page about an explainer");
+  command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
+  command->add_option("--evaluation", arguments.evaluation, "what `evaluate --json` wrote")->type_name("FILE");
+  command->add_option("--output", arguments.output, "HTML file to write")->required()->type_name("FILE");
+  command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 6)")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("");
+  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  command->footer("\n  counterfoil report --run runs/syce --evaluation syce.json --output report.html");
+  command->callback([&] { action = [&] { return report_command(arguments); }; });
+}
+
 void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& action) {
   CLI::App* command =
       program.add_subcommand("selftest", "run every primitive on a device and compare with the reference");
@@ -140,6 +175,8 @@ int parse_and_run(int argc, const char* const* argv) {
   Action action;
   TrainArguments train;
   ExplainArguments explain;
+  EvaluateArguments evaluate;
+  ReportArguments report;
   SelftestArguments selftest;
   program.footer(kExamples);
   program.set_version_flag("--version", "counterfoil " + version());
@@ -147,6 +184,8 @@ int parse_and_run(int argc, const char* const* argv) {
   program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_train(program, train, action);
   add_explain(program, explain, action);
+  add_evaluate(program, evaluate, action);
+  add_report(program, report, action);
   program.add_subcommand("methods", "list what can be trained, with every key")->callback([&] {
     action = methods_command;
   });

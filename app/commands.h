@@ -29,6 +29,20 @@ struct ExplainArguments {
 };
 int explain_command(const ExplainArguments& arguments);
 
+struct EvaluateArguments {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path embedding, json;  ///< both may be empty
+  std::string device = "auto";
+};
+int evaluate_command(const EvaluateArguments& arguments);
+
+struct ReportArguments {
+  std::filesystem::path run, evaluation, output;  ///< evaluation may be empty
+  std::int64_t images_per_class = 6;
+  std::string device = "auto";
+};
+int report_command(const ReportArguments& arguments);
+
 int methods_command();
 int metrics_command();
 

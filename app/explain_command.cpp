@@ -1,13 +1,10 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "app/commands.h"
-#include "app/run.h"
+#include "app/explaining.h"
 #include "data/image_file.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
-#include "methods/explainer.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -15,8 +12,6 @@
 namespace counterfoil::app {
 
 namespace {
-
-constexpr std::int64_t kPart = 64;  // images explained at a time
 
 // [1,H,W,C] in [0,1]
 Tensor read_picture(const std::filesystem::path& file, Device& device) {
@@ -67,30 +62,11 @@ Tensor read_inputs(const std::vector<std::filesystem::path>& files, const data::
 
 int explain_command(const ExplainArguments& arguments) {
   Device& device = open_device(arguments.device);
-  Run run = load_run(arguments.run, device);
-  auto* explainer = dynamic_cast<methods::Explainer*>(run.trainable.get());
-  if (explainer == nullptr) {
-    fail("{}: a run of {}, which explains nothing", arguments.run.string(), run.settings->kind().name);
-  }
-  if (run.classifiers.empty()) fail("{}: it explains no classifier", arguments.run.string());
-  nn::Classifier& classifier = *run.classifiers.front();
-  const Tensor images = read_inputs(arguments.input, run.data.splits.train, device);
-
-  std::map<std::string, std::vector<Tensor>> parts;
-  const NoGrad no_grad;
-  for (std::int64_t first = 0; first < images.shape()[0]; first += kPart) {
-    const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
-    parts["input"].push_back(x);
-    parts["probabilities.input"].push_back(classifier.probabilities(x).value());
-    for (const auto& [name, tensor] : explainer->explain(x)) {
-      parts[name].push_back(tensor);
-      if (tensor.shape() == x.shape())
-        parts["probabilities." + name].push_back(classifier.probabilities(tensor).value());
-    }
-  }
+  ExplainerRun explained = load_explainer(arguments.run, device);
+  const Tensor images = read_inputs(arguments.input, explained.run.data.splits.train, device);
   TensorFile output;
-  for (const auto& [name, tensors] : parts) output.tensors[name] = concat(tensors, 0);
-  output.metadata = metadata_of(run);
+  output.tensors = explain_images(explained, images);
+  output.metadata = metadata_of(explained.run);
   write_safetensors(arguments.output, output);
   fmt::print("{}: {} images explained\n", arguments.output.string(), images.shape()[0]);
   return 0;

@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "app/evaluation.h"
+#include "kernels/device.h"
+#include "kernels/error.h"
+#include "metrics/embedding.h"
+#include "tensor/safetensors.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+void print(const Evaluation& evaluation) {
+  fmt::print("{} ({}, {} test images)\n", evaluation.run, evaluation.method, evaluation.images);
+  if (evaluation.acc_stable) fmt::print("  acc_stable       {:.4f}\n", *evaluation.acc_stable);
+  fmt::print("  acc_adversarial  {:.4f}\n  distance_l1      {:.4f}\n  distance_l2      {:.4f}\n",
+             evaluation.acc_adversarial, evaluation.distance_l1, evaluation.distance_l2);
+  for (std::size_t source = 0; source < evaluation.directions.size(); ++source) {
+    const Evaluation::Direction& direction = evaluation.directions[source];
+    fmt::print("  {} -> {}           fd_mu {:.4g}  js {:.3f}  ({} images)\n", source, 1 - source, direction.fd_mu,
+               direction.js, direction.images);
+  }
+}
+
+}  // namespace
+
+int evaluate_command(const EvaluateArguments& arguments) {
+  Device& device = open_device(arguments.device);
+  std::vector<ExplainerRun> explainers;
+  for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
+  const data::Dataset test = test_images(explainers.front().run, arguments.runs.front());
+  for (std::size_t i = 1; i < explainers.size(); ++i) {
+    if (test_images(explainers[i].run, arguments.runs[i]).pixels != test.pixels) {
+      fail("{} and {}: their test images differ", arguments.runs.front().string(), arguments.runs[i].string());
+    }
+  }
+
+  Run embedding_run;
+  nn::VaeEmbedding* embedding = nullptr;
+  if (!arguments.embedding.empty()) {
+    embedding_run = load_run(arguments.embedding, device);
+    auto* training = dynamic_cast<metrics::EmbeddingTraining*>(embedding_run.trainable.get());
+    if (training == nullptr) {
+      fail("{}: expected an embedding's run, found one of {}", arguments.embedding.string(),
+           embedding_run.settings->kind().name);
+    }
+    embedding = &training->network();
+  }
+
+  std::vector<Evaluation> evaluations = evaluate(explainers, test.all_images(device), embedding);
+  for (std::size_t i = 0; i < evaluations.size(); ++i) {
+    evaluations[i].run = arguments.runs[i].string();
+    print(evaluations[i]);
+  }
+  if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
+  return 0;
+}
+
+}  // namespace counterfoil::app

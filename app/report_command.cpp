@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "app/explaining.h"
+#include "app/report.h"
+#include "kernels/device.h"
+#include "kernels/error.h"
+#include "tensor/ops.h"
+#include "tensor/safetensors.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+std::string read_text(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) fail("{}: cannot be read", file.string());
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// The first `per_class` test images that the classifier puts in each class, in the order of classes.
+std::vector<std::int32_t> choose_queries(const std::vector<std::int32_t>& decisions, int classes,
+                                         std::int64_t per_class) {
+  std::vector<std::int32_t> chosen;
+  for (int label = 0; label < classes; ++label) {
+    std::int64_t found = 0;
+    for (std::size_t i = 0; i < decisions.size() && found < per_class; ++i) {
+      if (decisions[i] != label) continue;
+      chosen.push_back(static_cast<std::int32_t>(i));
+      ++found;
+    }
+  }
+  return chosen;
+}
+
+std::vector<Report::Curve> read_curves(const std::filesystem::path& metrics) {
+  std::istringstream lines(read_text(metrics));
+  std::vector<Report::Curve> curves;
+  std::string line, cell;
+  std::getline(lines, line);
+  std::istringstream header(line);
+  std::getline(header, cell, ',');
+  while (std::getline(header, cell, ',')) curves.push_back({cell, {}});
+  for (std::int64_t number = 2; std::getline(lines, line); ++number) {
+    std::istringstream cells(line);
+    double step = 0;
+    for (std::size_t column = 0; std::getline(cells, cell, ','); ++column) {
+      double value = 0;
+      const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+      if (error != std::errc() || end != cell.data() + cell.size() || column > curves.size()) {
+        fail("{}, line {}: expected a number per column, found '{}'", metrics.string(), number, cell);
+      }
+      if (column == 0) {
+        step = value;
+      } else {
+        curves[column - 1].points.emplace_back(step, value);
+      }
+    }
+  }
+  return curves;
+}
+
+std::vector<Report::Figure> read_figures(const std::filesystem::path& file) {
+  static constexpr struct {
+    const char *key, *name, *meaning;
+  } kFigures[] = {
+      {"acc_stable", "acc_s", "part of the stable images that f decides like the query (1 is best)"},
+      {"acc_adversarial", "acc_a", "part of the counterfactuals that f still decides like the query (0 is best)"},
+      {"fd_mu", "FD_mu",
+       "Frechet distance of counterfactuals and real images of the other side, in the embedding's codes"},
+      {"js", "JS", "Jensen-Shannon distance of the same, in the codes' principal plane (0 to 1)"},
+      {"distance_l1", "L1", "mean absolute difference of counterfactual and query"},
+      {"distance_l2", "L2", "root mean square difference of counterfactual and query"},
+  };
+  std::vector<Report::Figure> figures;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(read_text(file));
+    for (const auto& figure : kFigures) {
+      if (!json.contains(figure.key) || json[figure.key].is_null()) continue;
+      figures.push_back({figure.name, fmt::format("{:.4g}", json[figure.key].get<double>()), figure.meaning});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    fail("{}: not what `counterfoil evaluate --json` writes: {}", file.string(), error.what());
+  }
+  return figures;
+}
+
+/// The chance of a class, as a caption: f(x) is that of the second class, as in a binary classifier.
+std::string caption(const std::vector<float>& probabilities, std::size_t row, std::size_t classes) {
+  return fmt::format("f = {:.3f}", probabilities[row * classes + 1]);
+}
+
+class Gallery {
+ public:
+  explicit Gallery(const std::map<std::string, Tensor>& explanation) : shape_(explanation.at("input").shape()) {
+    for (const auto& [name, tensor] : explanation) values_[name] = tensor.to_vector<float>();
+  }
+  bool has(const std::string& name) const { return values_.contains(name); }
+
+  Report::Picture image(const std::string& name, std::size_t row) const {
+    const std::vector<float>& probabilities = values_.at("probabilities." + name);
+    const auto classes = probabilities.size() / static_cast<std::size_t>(shape_[0]);
+    return {grey_or_colour_image(cut(name, row, shape_[3]), shape_[1], shape_[2], shape_[3]),
+            caption(probabilities, row, classes)};
+  }
+  Report::Picture map(std::size_t row) const {
+    return {heat_image(cut("map", row, 1), shape_[1], shape_[2]), "explanation"};
+  }
+
+ private:
+  std::vector<float> cut(const std::string& name, std::size_t row, std::int64_t channels) const {
+    const auto size = static_cast<std::ptrdiff_t>(shape_[1] * shape_[2] * channels);
+    const auto begin = values_.at(name).begin() + static_cast<std::ptrdiff_t>(row) * size;
+    return {begin, begin + size};
+  }
+
+  Shape shape_;
+  std::map<std::string, std::vector<float>> values_;
+};
+
+}  // namespace
+
+int report_command(const ReportArguments& arguments) {
+  Device& device = open_device(arguments.device);
+  ExplainerRun explained = load_explainer(arguments.run, device);
+  const data::Dataset test = test_images(explained.run, arguments.run);
+  const Tensor images = test.all_images(device);
+  const std::vector<std::int32_t> queries =
+      choose_queries(explained.classifier.decisions(images).to_vector<std::int32_t>(),
+                     explained.classifier.class_count(), arguments.images_per_class);
+  if (queries.empty()) fail("{}: no test images", arguments.run.string());
+  const Gallery gallery(explain_images(
+      explained, gather_rows(images, Tensor::from(queries, {static_cast<std::int64_t>(queries.size())}, device))));
+
+  const std::vector<std::string>& names = test.class_names;
+  Report report;
+  report.title = fmt::format("{}: why {} and not {}?", explained.run.settings->kind().name, names[0], names[1]);
+  report.introduction = fmt::format(
+      "For each test image the classifier f is asked what would have to change for the other decision. The "
+      "counterfactual is that "
+      "image; the explanation map shows where it differs. f(x) is the probability of {}.",
+      names[1]);
+  report.columns = {"query"};
+  if (gallery.has("stable")) report.columns.emplace_back("stable image");
+  report.columns.emplace_back("counterfactual");
+  if (gallery.has("map")) report.columns.emplace_back("explanation map");
+  for (std::size_t row = 0; row < queries.size(); ++row) {
+    const auto query = static_cast<std::size_t>(queries[row]);
+    Report::Row shown{fmt::format("test {} ({})", query, names[static_cast<std::size_t>(test.labels[query])]), {}};
+    shown.pictures.push_back(gallery.image("input", row));
+    if (gallery.has("stable")) shown.pictures.push_back(gallery.image("stable", row));
+    shown.pictures.push_back(gallery.image("counterfactual", row));
+    if (gallery.has("map")) shown.pictures.push_back(gallery.map(row));
+    report.rows.push_back(std::move(shown));
+  }
+  if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation);
+  report.curves = read_curves(RunDirectory(arguments.run).metrics());
+  report.provenance = fmt::format("counterfoil {}, {} on {}\n\n{}", version(), arguments.run.string(),
+                                  device.description(), explained.run.settings->to_toml(true));
+  write_text_atomically(arguments.output, render_html(report));
+  fmt::print("{}\n", arguments.output.string());
+  return 0;
+}
+
+}  // namespace counterfoil::app
