@@ -150,8 +150,9 @@ class ProgressiveExaggeration:
     def step(self):
         with torch.no_grad():
             fake = self.g(self.x, self.target)
-        loss = F.relu(1 - self.d(self.x, self.own)).mean() + F.relu(1 + self.d(fake, self.target)).mean()
-        update(self.d_adam, loss)
+        # One pass over both halves: compiled, a second pass would overwrite the power iteration's vectors of the first.
+        both = self.d(torch.cat([self.x, fake]), torch.cat([self.own, self.target]))
+        update(self.d_adam, F.relu(1 - both[: self.batch]).mean() + F.relu(1 + both[self.batch :]).mean())
 
         fake = self.g(self.x, self.target)
         same, cycle = self.g(self.x, self.own), self.g(fake, self.own)
