@@ -5,12 +5,13 @@
 
 #include <benchmark/benchmark.h>
 
+#include "bench/roofline.h"
 #include "kernels/backend.h"
 #include "kernels/device.h"
 
-// The cpu backend's loops in GB/s: bytes that must be read and written, over the time. loops/copy is the yardstick.
+// The cpu backend's loops by the bytes that must be read and written; loops/copy is the yardstick.
 
-namespace counterfoil {
+namespace counterfoil::bench {
 namespace {
 
 class Array {
@@ -135,8 +136,7 @@ void run_work(benchmark::State& state, const Work& work, std::int64_t side) {
   const Setup setup(side);
   Backend& cpu = cpu_device().backend();
   for (auto _ : state) work.run(cpu, setup);
-  const auto bytes = static_cast<double>(setup.a.bytes()) * work.arrays;
-  state.counters["GB/s"] = benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  count_bytes(state, static_cast<double>(setup.a.bytes()) * work.arrays);
 }
 
 // Shapes of their own.
@@ -144,8 +144,7 @@ void run_work(benchmark::State& state, const Work& work, std::int64_t side) {
 void softmax_rows(benchmark::State& state) {
   const Array x(Shape{4096, state.range(0)}), y(x.view().shape);
   for (auto _ : state) cpu_device().backend().softmax(y.view(), x.view(), false);
-  state.counters["GB/s"] =
-      benchmark::Counter(2e-9 * static_cast<double>(x.bytes()), benchmark::Counter::kIsIterationInvariantRate);
+  count_bytes(state, 2 * static_cast<double>(x.bytes()));
 }
 
 void blur(benchmark::State& state) {
@@ -153,31 +152,27 @@ void blur(benchmark::State& state) {
   for (auto _ : state) {
     cpu_device().backend().separable_filter(y.view(), x.view(), taps.view(), taps.view(), Border::replicate);
   }
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(60e-9 * static_cast<double>(x.view().size()), benchmark::Counter::kIsIterationInvariantRate);
+  count_flops(state, 60 * static_cast<double>(x.view().size()));
 }
 
 void nearest(benchmark::State& state) {
   const Array queries(Shape{256, state.range(0)}), base(Shape{4096, state.range(0)}), distance(Shape{256});
   const Array index(Shape{256}, DType::i32);
   for (auto _ : state) cpu_device().backend().nearest_row(distance.view(), index.view(), queries.view(), base.view());
-  state.counters["GFLOP/s"] = benchmark::Counter(3e-9 * 256 * 4096 * static_cast<double>(state.range(0)),
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  count_flops(state, 3.0 * 256 * 4096 * static_cast<double>(state.range(0)));
 }
 
 void percentile(benchmark::State& state) {
   const Array x(Shape{64, 224 * 224}), y(Shape{64});
   cpu_device().backend().random_normal(x.view(), {1, 1}, 0, 0, 1);
   for (auto _ : state) cpu_device().backend().order_statistic(y.view(), x.view(), 45000);
-  state.counters["GB/s"] =
-      benchmark::Counter(1e-9 * static_cast<double>(x.bytes()), benchmark::Counter::kIsIterationInvariantRate);
+  count_bytes(state, static_cast<double>(x.bytes()));
 }
 
 void warp(benchmark::State& state) {
   const Array x(Shape{64, 28, 28, state.range(0)}), y(x.view().shape), theta(Shape{64, 2, 3});
   for (auto _ : state) cpu_device().backend().affine_warp(y.view(), x.view(), theta.view());
-  state.counters["GB/s"] =
-      benchmark::Counter(2e-9 * static_cast<double>(x.bytes()), benchmark::Counter::kIsIterationInvariantRate);
+  count_bytes(state, 2 * static_cast<double>(x.bytes()));
 }
 
 BENCHMARK(softmax_rows)->Name("loops/softmax")->Arg(10)->Arg(1000)->UseRealTime();
@@ -199,4 +194,4 @@ const bool registered = [] {
 }();
 
 }  // namespace
-}  // namespace counterfoil
+}  // namespace counterfoil::bench

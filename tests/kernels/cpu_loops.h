@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <random>
 #include <string>
@@ -12,49 +11,34 @@
 
 #include "kernels/backend.h"
 #include "kernels/device.h"
+#include "tests/kernels/arrays.h"
 
 // The cpu backend's loops against the reference backend in double, on the same f32 inputs.
 namespace counterfoil::cpu_loops {
 
-struct Array {
-  Shape shape;
-  std::vector<float> data;
+using test::Floats;
+using test::Indices;
+using test::same_bits;
 
-  explicit Array(Shape s, float value = 0) : shape(s), data(static_cast<std::size_t>(s.size()), value) {}
-  View view() { return {data.data(), shape, DType::f32}; }
-  ConstView view() const { return {data.data(), shape, DType::f32}; }
-};
-
-inline Array uniform(Shape shape, unsigned seed, float low = -1, float high = 1) {
+inline Floats uniform(Shape shape, unsigned seed, float low = -1, float high = 1) {
   std::mt19937 random(seed);
-  Array array(shape);
+  Floats array(shape);
   for (float& value : array.data) value = low + (high - low) * (static_cast<float>(random() >> 8) * 0x1p-24f);
   return array;
 }
 
 /// Few distinct values, so that comparisons meet equals and kinks.
-inline Array grid(Shape shape, unsigned seed, int low = -2, int high = 2) {
+inline Floats grid(Shape shape, unsigned seed, int low = -2, int high = 2) {
   std::mt19937 random(seed);
-  Array array(shape);
+  Floats array(shape);
   for (float& value : array.data)
     value = static_cast<float>(low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1)));
   return array;
 }
 
-struct Indices {
-  Shape shape;
-  std::vector<std::int32_t> data;
-
-  explicit Indices(std::vector<std::int32_t> values)
-      : shape{static_cast<std::int64_t>(values.size())}, data(std::move(values)) {}
-  explicit Indices(Shape s) : shape(s), data(static_cast<std::size_t>(s.size()), -77) {}
-  View view() { return {data.data(), shape, DType::i32}; }
-  ConstView view() const { return {data.data(), shape, DType::i32}; }
-};
-
 inline Indices random_indices(std::int64_t count, int end, unsigned seed) {
   std::mt19937 random(seed);
-  Indices indices(Shape{count});
+  Indices indices(Shape{count}, 0);
   for (std::int32_t& value : indices.data) value = static_cast<std::int32_t>(random() % static_cast<unsigned>(end));
   return indices;
 }
@@ -77,10 +61,6 @@ class Threads {
  private:
   int before_;
 };
-
-inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
 
 struct Tolerance {
   double relative = 2e-6, absolute = 1e-6;
@@ -106,25 +86,25 @@ using Call = std::function<void(Backend& backend, View out, const std::vector<Co
 
 /// Runs a primitive on both backends: the cpu's result is the same bits with 1 and 2 threads and again, overwrites what
 /// was in the output, and is close to the reference's in double.
-inline void expect_like_reference(Shape out_shape, const std::vector<Array>& in, const Call& call, Tolerance tolerance,
+inline void expect_like_reference(Shape out_shape, const std::vector<Floats>& in, const Call& call, Tolerance tolerance,
                                   const std::string& what) {
   const auto on_cpu = [&](int threads, float garbage) {
     const Threads scope(threads);
     std::vector<ConstView> views;
-    for (const Array& array : in) views.push_back(array.view());
-    Array out(out_shape, garbage);
+    for (const Floats& array : in) views.push_back(array.view());
+    Floats out(out_shape, garbage);
     call(cpu(), out.view(), views);
-    return out.data;
+    return out;
   };
   std::vector<std::vector<double>> wide;
   std::vector<ConstView> wide_views;
-  for (const Array& array : in) wide.emplace_back(array.data.begin(), array.data.end());
+  for (const Floats& array : in) wide.emplace_back(array.data.begin(), array.data.end());
   for (std::size_t i = 0; i < in.size(); ++i) wide_views.push_back({wide[i].data(), in[i].shape, DType::f64});
   std::vector<double> want(static_cast<std::size_t>(out_shape.size()), 7.0);
   call(reference(), View{want.data(), out_shape, DType::f64}, wide_views);
 
-  const std::vector<float> got = on_cpu(1, std::nanf(""));
-  expect_close(got, want, tolerance, what + " -> " + out_shape.to_string());
+  const Floats got = on_cpu(1, std::nanf(""));
+  expect_close(got.data, want, tolerance, what + " -> " + out_shape.to_string());
   EXPECT_TRUE(same_bits(got, on_cpu(2, 3.0f)))
       << what << " -> " << out_shape.to_string() << ": threads change the bits";
   EXPECT_TRUE(same_bits(got, on_cpu(2, -5.0f)))

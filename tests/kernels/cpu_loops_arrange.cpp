@@ -83,7 +83,7 @@ TEST(CpuLoopsArrange, SliceAndPad) {
           c.whole, dtype, [&](Backend& b, View out) { b.pad(out, part.view(), c.begin); }, "pad");
     }
   }
-  Array small(Shape{3}), large(Shape{5});
+  Floats small(Shape{3}), large(Shape{5});
   const std::vector<std::int64_t> outside{3};
   EXPECT_THROW(cpu().slice(small.view(), large.view(), outside), Error);
   EXPECT_THROW(cpu().pad(large.view(), small.view(), outside), Error);
@@ -108,7 +108,7 @@ TEST(CpuLoopsArrange, Concat) {
 }
 
 TEST(CpuLoopsArrange, FillAndConvertBetweenAllTypes) {
-  Array source(Shape{20003});
+  Floats source(Shape{20003});
   source.data = uniform(source.shape, 1, -400, 400).data;
   for (std::size_t i = 0; i < 2000; ++i) source.data[i] = std::round(source.data[i]) / 2;  // ties
   source.data[5] = std::nanf("");
@@ -134,7 +134,7 @@ TEST(CpuLoopsArrange, FillAndConvertBetweenAllTypes) {
 }
 
 TEST(CpuLoopsArrange, ConversionsRoundToEvenAndSaturate) {
-  Array x(Shape{6});
+  Floats x(Shape{6});
   x.data = {0.5f, 1.5f, 300, -3, std::nanf(""), 254.5f};
   std::vector<std::uint8_t> out(6);
   cpu().convert(View{out.data(), x.shape, DType::u8}, x.view(), 1);

@@ -9,7 +9,7 @@ TEST(CpuLoopsImages, SeparableFilter) {
                          Shape{2, 28, 28, 1}, Shape{1, 33, 70, 3}}) {
     for (const auto& [rows, columns] : {std::pair{1, 1}, std::pair{3, 5}, std::pair{11, 1}, std::pair{15, 15}}) {
       for (const Border border : {Border::zero, Border::replicate}) {
-        const std::vector<Array> in{uniform(x, 1), uniform({rows}, 2), uniform({columns}, 3)};
+        const std::vector<Floats> in{uniform(x, 1), uniform({rows}, 2), uniform({columns}, 3)};
         const std::string what =
             "separable_filter " + x.to_string() + " " + std::to_string(rows) + "x" + std::to_string(columns);
         expect_like_reference(
@@ -27,7 +27,7 @@ TEST(CpuLoopsImages, SeparableFilter) {
       }
     }
   }
-  Array x(Shape{1, 3, 3, 1}), even(Shape{4}), odd(Shape{3});
+  Floats x(Shape{1, 3, 3, 1}), even(Shape{4}), odd(Shape{3});
   EXPECT_THROW(cpu().separable_filter(x.view(), x.view(), even.view(), odd.view(), Border::zero), Error);
 }
 
@@ -35,7 +35,7 @@ TEST(CpuLoopsImages, AffineWarp) {
   for (const auto& [x, y] :
        {std::pair{Shape{2, 7, 9, 3}, Shape{2, 7, 9, 3}}, std::pair{Shape{1, 1, 1, 1}, Shape{1, 5, 4, 1}},
         std::pair{Shape{3, 28, 28, 1}, Shape{3, 13, 40, 1}}, std::pair{Shape{0, 2, 2, 1}, Shape{0, 3, 3, 1}}}) {
-    Array theta = uniform({x[0], 2, 3}, 1);
+    Floats theta = uniform({x[0], 2, 3}, 1);
     for (std::size_t i = 0; i < theta.data.size(); ++i)
       theta.data[i] = theta.data[i] * 0.4f + (i % 6 == 0 || i % 6 == 4 ? 1.0f : 0.0f);
     expect_like_reference(
@@ -50,8 +50,8 @@ TEST(CpuLoopsImages, AffineWarp) {
 }
 
 TEST(CpuLoopsImages, AffineWarpIdentityFarAndNan) {
-  const Array x = uniform({1, 5, 6, 2}, 1);
-  Array y(x.shape), theta(Shape{1, 2, 3});
+  const Floats x = uniform({1, 5, 6, 2}, 1);
+  Floats y(x.shape), theta(Shape{1, 2, 3});
   theta.data = {1, 0, 0, 0, 1, 0};
   cpu().affine_warp(y.view(), x.view(), theta.view());
   expect_close(y.data, std::vector<double>(x.data.begin(), x.data.end()), {0, 1e-6}, "identity");
@@ -65,7 +65,7 @@ TEST(CpuLoopsImages, AffineWarpIdentityFarAndNan) {
 TEST(CpuLoopsImages, Distances) {
   for (const auto& [m, n, d] : {std::tuple{0, 3, 4}, std::tuple{1, 1, 1}, std::tuple{5, 7, 2}, std::tuple{3, 130, 17},
                                 std::tuple{70, 66, 100}, std::tuple{4, 4, 5000}, std::tuple{2, 3, 0}}) {
-    const std::vector<Array> in{uniform({m, d}, 1), uniform({n, d}, 2)};
+    const std::vector<Floats> in{uniform({m, d}, 1), uniform({n, d}, 2)};
     expect_like_reference(
         {m, n}, in, [](Backend& b, View out, const std::vector<ConstView>& a) { b.pairwise_distance(out, a[0], a[1]); },
         {1e-6, 1e-9}, "pairwise_distance");
@@ -76,8 +76,8 @@ TEST(CpuLoopsImages, Distances) {
 TEST(CpuLoopsImages, NearestRow) {
   for (const auto& [m, n, d] :
        {std::tuple{0, 3, 4}, std::tuple{1, 1, 3}, std::tuple{37, 200, 5}, std::tuple{18, 67, 50}}) {
-    const Array queries = grid({m, d}, 1, -1, 1), base = grid({n, d}, 2, -1, 1);
-    Array table(Shape{m, n}), distance(Shape{m});
+    const Floats queries = grid({m, d}, 1, -1, 1), base = grid({n, d}, 2, -1, 1);
+    Floats table(Shape{m, n}), distance(Shape{m});
     Indices index(Shape{m});
     cpu().pairwise_distance(table.view(), queries.view(), base.view());
     for (const int threads : {1, 2}) {
@@ -91,7 +91,7 @@ TEST(CpuLoopsImages, NearestRow) {
       }
     }
   }
-  Array queries(Shape{2, 3}), none(Shape{0, 3}), distance(Shape{2});
+  Floats queries(Shape{2, 3}), none(Shape{0, 3}), distance(Shape{2});
   Indices index(Shape{2});
   EXPECT_THROW(cpu().nearest_row(distance.view(), index.view(), queries.view(), none.view()), Error);
 }
@@ -101,7 +101,7 @@ TEST(CpuLoopsImages, ConnectedComponents) {
        {Shape{0, 3, 3}, Shape{1, 1, 1}, Shape{3, 1, 40}, Shape{3, 40, 1}, Shape{5, 28, 28}, Shape{2, 63, 65}}) {
     for (const int neighbours : {4, 8}) {
       for (const int density : {1, 2, 3}) {
-        Array mask = grid(shape, 3, 0, 3);
+        Floats mask = grid(shape, 3, 0, 3);
         for (float& value : mask.data) value = value < static_cast<float>(density) ? -2.5f : 0.0f;
         Indices want(shape), got(shape);
         reference().connected_components(want.view(), mask.view(), neighbours);
@@ -115,7 +115,7 @@ TEST(CpuLoopsImages, ConnectedComponents) {
 
 // A spiral: one region whose first pixel in row order is far from most of it along the path.
 TEST(CpuLoopsImages, ConnectedComponentsOfASpiral) {
-  Array mask(Shape{1, 5, 6});
+  Floats mask(Shape{1, 5, 6});
   mask.data = {1, 1, 1, 1, 1, 0,  //
                0, 0, 0, 0, 1, 0,  //
                1, 1, 1, 0, 1, 0,  //

@@ -15,7 +15,7 @@ struct Network {
 
   Network(unsigned seed, float low, float high) {
     for (const Shape& shape : kParameters) {
-      const Array values = uniform(shape, seed++, low, high);
+      const Floats values = uniform(shape, seed++, low, high);
       arrays.emplace_back(values.data.begin(), values.data.end());
     }
   }
@@ -54,7 +54,7 @@ void expect_steps_alike(const Step& step, const std::string& what) {
     expect_close(got.parameters.arrays[i], want.parameters.arrays[i], {1e-6, 1e-6}, what + " parameter");
     expect_close(got.first.arrays[i], want.first.arrays[i], {1e-6, 1e-6}, what + " first");
     expect_close(got.second.arrays[i], want.second.arrays[i], {1e-6, 1e-6}, what + " second");
-    EXPECT_TRUE(same_bits(got.parameters.arrays[i], again.parameters.arrays[i])) << what;
+    EXPECT_EQ(got.parameters.arrays[i], again.parameters.arrays[i]) << what;
   }
 }
 

@@ -32,9 +32,9 @@ std::pair<double, double> parameters(UnaryOp op) {
   }
 }
 
-Array inputs_for(UnaryOp op, Shape shape, unsigned seed) {
+Floats inputs_for(UnaryOp op, Shape shape, unsigned seed) {
   const bool positive = op == UnaryOp::log || op == UnaryOp::sqrt || op == UnaryOp::pow || op == UnaryOp::reciprocal;
-  Array x = positive ? uniform(shape, seed, 0.01f, 5) : uniform(shape, seed, -6, 6);
+  Floats x = positive ? uniform(shape, seed, 0.01f, 5) : uniform(shape, seed, -6, 6);
   for (std::size_t i = 0; i < x.data.size(); i += 3)
     x.data[i] = std::round(x.data[i]) + (positive ? 1.0f : 0.0f);  // kinks
   return x;
@@ -44,7 +44,7 @@ TEST(CpuLoopsPointwise, UnaryAndItsDerivative) {
   for (const UnaryOp op : kUnary) {
     const auto [p0, p1] = parameters(op);
     for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{15}, Shape{3, 11}, Shape{2, 3, 5, 7}, Shape{40001}}) {
-      const std::vector<Array> in{inputs_for(op, shape, 1), uniform(shape, 2)};
+      const std::vector<Floats> in{inputs_for(op, shape, 1), uniform(shape, 2)};
       const std::string what = describe("unary", static_cast<int>(op), shape);
       expect_like_reference(
           shape, in,
@@ -63,21 +63,21 @@ TEST(CpuLoopsPointwise, UnaryAndItsDerivative) {
 TEST(CpuLoopsPointwise, UnaryInPlace) {
   for (const UnaryOp op : kUnary) {
     const auto [p0, p1] = parameters(op);
-    const Array x = inputs_for(op, Shape{1003}, 3), d = uniform(Shape{1003}, 4);
-    Array apart(x.shape), in_place = x;
+    const Floats x = inputs_for(op, Shape{1003}, 3), d = uniform(Shape{1003}, 4);
+    Floats apart(x.shape), in_place = x;
     cpu().unary(op, apart.view(), x.view(), p0, p1);
     cpu().unary(op, in_place.view(), in_place.view(), p0, p1);
-    EXPECT_TRUE(same_bits(apart.data, in_place.data)) << static_cast<int>(op);
+    EXPECT_TRUE(same_bits(apart, in_place)) << static_cast<int>(op);
     in_place = d;
     cpu().unary_backward(op, apart.view(), x.view(), d.view(), p0, p1);
     cpu().unary_backward(op, in_place.view(), x.view(), in_place.view(), p0, p1);
-    EXPECT_TRUE(same_bits(apart.data, in_place.data)) << static_cast<int>(op);
+    EXPECT_TRUE(same_bits(apart, in_place)) << static_cast<int>(op);
   }
 }
 
 float slope_at(UnaryOp op, float x, double p0 = 0, double p1 = 0) {
-  const Array at(Shape{1}, x), d(Shape{1}, 3);
-  Array out(Shape{1});
+  const Floats at(Shape{1}, x), d(Shape{1}, 3);
+  Floats out(Shape{1});
   cpu().unary_backward(op, out.view(), at.view(), d.view(), p0, p1);
   return out.data[0] / 3;
 }
@@ -98,7 +98,7 @@ TEST(CpuLoopsPointwise, Kinks) {
 }
 
 TEST(CpuLoopsPointwise, NanAndInfinityPass) {
-  Array x(Shape{19});
+  Floats x(Shape{19});
   x.data = {kNan, kInfinity, -kInfinity, 0, -0.0f, 1, kNan,       kNan, 3, kNan,
             1,    kInfinity, 0,          0, 0,     0, -kInfinity, kNan, 2};
   for (const UnaryOp op : kUnary) {
@@ -111,10 +111,10 @@ TEST(CpuLoopsPointwise, NanAndInfinityPass) {
 }
 
 TEST(CpuLoopsPointwise, AnglesBeyondTheVectorisedRange) {
-  Array x(Shape{4});
+  Floats x(Shape{4});
   x.data = {3e9f, -7e20f, 1.0f, 3e38f};
   for (const UnaryOp op : {UnaryOp::sin, UnaryOp::cos}) {
-    Array y(x.shape);
+    Floats y(x.shape);
     cpu().unary(op, y.view(), x.view(), 0, 0);
     for (std::size_t i = 0; i < 4; ++i) {
       const auto angle = static_cast<double>(x.data[i]);
@@ -124,7 +124,7 @@ TEST(CpuLoopsPointwise, AnglesBeyondTheVectorisedRange) {
 }
 
 TEST(CpuLoopsPointwise, PowersOfEverySign) {
-  const Array x = grid(Shape{200}, 5, -3, 3);
+  const Floats x = grid(Shape{200}, 5, -3, 3);
   for (const double p : {0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0, 0.5, 2.5}) {
     expect_like_reference(
         x.shape, {x, uniform(x.shape, 6)},
@@ -143,7 +143,7 @@ TEST(CpuLoopsPointwise, ActivationBackward) {
   for (const Activation activation :
        {Activation::identity, Activation::relu, Activation::leaky_relu, Activation::tanh, Activation::sigmoid}) {
     for (const Shape& shape : {Shape{0}, Shape{17}, Shape{2, 5, 5, 3}}) {
-      Array y = uniform(shape, 1, activation == Activation::sigmoid ? 0.0f : -1.0f);
+      Floats y = uniform(shape, 1, activation == Activation::sigmoid ? 0.0f : -1.0f);
       if (shape.size() > 4) y.data[4] = 0;
       expect_like_reference(
           shape, {y, uniform(shape, 2)},
@@ -166,7 +166,7 @@ TEST(CpuLoopsPointwise, SelectAndAxpby) {
         [](Backend& b, View out, const std::vector<ConstView>& in) { b.axpby(out, 0.75, in[0], -2.5, in[1]); },
         {1e-6, 2e-7}, "axpby");
   }
-  Array yes(Shape{3}, kNan), no(Shape{3}, 2), condition(Shape{3}), out(Shape{3});
+  Floats yes(Shape{3}, kNan), no(Shape{3}, 2), condition(Shape{3}), out(Shape{3});
   cpu().select(out.view(), condition.view(), yes.view(), no.view());
   EXPECT_EQ(out.data[1], 2);  // what is not chosen does not matter
 }
@@ -205,7 +205,7 @@ TEST(CpuLoopsBinary, EveryKindOfBroadcasting) {
   for (const Case& c : cases) {
     for (const BinaryOp op : kBinary) {
       const bool exact = op != BinaryOp::divide;
-      std::vector<Array> in{exact ? grid(c.a, 1) : uniform(c.a, 1), exact ? grid(c.b, 2) : uniform(c.b, 2, 0.5f, 2)};
+      std::vector<Floats> in{exact ? grid(c.a, 1) : uniform(c.a, 1), exact ? grid(c.b, 2) : uniform(c.b, 2, 0.5f, 2)};
       expect_like_reference(
           c.out, in, [op](Backend& b, View out, const std::vector<ConstView>& x) { b.binary(op, out, x[0], x[1]); },
           {exact ? 0 : 1e-7, 0}, describe("binary", static_cast<int>(op), c.a) + c.b.to_string());
@@ -217,23 +217,23 @@ TEST(CpuLoopsBinary, EveryKindOfBroadcasting) {
 }
 
 TEST(CpuLoopsBinary, InPlaceOnEitherArgument) {
-  const Array a = uniform({5, 41, 3}, 1), b = uniform({1, 1, 3}, 2);
-  Array apart(a.shape), in_place = a;
+  const Floats a = uniform({5, 41, 3}, 1), b = uniform({1, 1, 3}, 2);
+  Floats apart(a.shape), in_place = a;
   cpu().binary(BinaryOp::subtract, apart.view(), a.view(), b.view());
   cpu().binary(BinaryOp::subtract, in_place.view(), in_place.view(), b.view());
-  EXPECT_TRUE(same_bits(apart.data, in_place.data));
+  EXPECT_TRUE(same_bits(apart, in_place));
   in_place = a;
   cpu().binary(BinaryOp::subtract, apart.view(), b.view(), a.view());
   cpu().binary(BinaryOp::subtract, in_place.view(), b.view(), in_place.view());
-  EXPECT_TRUE(same_bits(apart.data, in_place.data));
+  EXPECT_TRUE(same_bits(apart, in_place));
 }
 
 TEST(CpuLoopsBinary, MaximumAndMinimumKeepNan) {
-  Array a(Shape{3}), b(Shape{3});
+  Floats a(Shape{3}), b(Shape{3});
   a.data = {kNan, 1, 2};
   b.data = {1, kNan, 3};
   for (const BinaryOp op : {BinaryOp::maximum, BinaryOp::minimum}) {
-    Array out(Shape{3});
+    Floats out(Shape{3});
     cpu().binary(op, out.view(), a.view(), b.view());
     EXPECT_TRUE(std::isnan(out.data[0]) && std::isnan(out.data[1]));
     EXPECT_EQ(out.data[2], op == BinaryOp::maximum ? 3 : 2);
@@ -241,7 +241,7 @@ TEST(CpuLoopsBinary, MaximumAndMinimumKeepNan) {
 }
 
 TEST(CpuLoopsPointwise, BadArguments) {
-  Array a(Shape{3}), b(Shape{4});
+  Floats a(Shape{3}), b(Shape{4});
   EXPECT_THROW(cpu().unary(UnaryOp::exp, a.view(), b.view(), 0, 0), Error);
   EXPECT_THROW(cpu().binary(BinaryOp::add, a.view(), a.view(), b.view()), Error);
   EXPECT_THROW(cpu().axpby(a.view(), 1, a.view(), 1, b.view()), Error);

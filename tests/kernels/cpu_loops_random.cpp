@@ -9,12 +9,12 @@ const RandomKey kKey{0x0123456789abcdefULL, 0xfedcba9876543210ULL};
 // The same bits as the reference backend's f32 results, with any number of threads.
 template <typename Run>
 void expect_same_numbers(Shape shape, Run run, const std::string& what) {
-  Array want(shape), got(shape, 7);
+  Floats want(shape), got(shape, 7);
   run(reference(), want.view());
   for (const int threads : {1, 2}) {
     const Threads scope(threads);
     run(cpu(), got.view());
-    EXPECT_TRUE(same_bits(got.data, want.data)) << what << " " << shape.to_string();
+    EXPECT_TRUE(same_bits(got, want)) << what << " " << shape.to_string();
   }
 }
 
@@ -36,8 +36,8 @@ TEST(CpuLoopsRandom, DropoutKeepsTheSameElements) {
        {Shape{0, 2, 2, 1}, Shape{1, 1, 1, 1}, Shape{2, 5, 7, 3}, Shape{3, 20, 21, 16}, Shape{2, 100, 100, 5}}) {
     for (const double probability : {0.0, 0.2, 0.5, 0.999}) {
       for (const bool per_channel : {false, true}) {
-        const Array x = uniform(shape, 1, 1, 2);
-        Array want(shape), got(shape), in_place = x;
+        const Floats x = uniform(shape, 1, 1, 2);
+        Floats want(shape), got(shape), in_place = x;
         reference().dropout(want.view(), x.view(), kKey, 5, probability, per_channel);
         const Threads scope(2);
         cpu().dropout(got.view(), x.view(), kKey, 5, probability, per_channel);
@@ -46,15 +46,15 @@ TEST(CpuLoopsRandom, DropoutKeepsTheSameElements) {
           ASSERT_NEAR(got.data[i], want.data[i], 3e-7 * static_cast<double>(want.data[i])) << i;
         }
         cpu().dropout(in_place.view(), in_place.view(), kKey, 5, probability, per_channel);
-        EXPECT_TRUE(same_bits(in_place.data, got.data));
+        EXPECT_TRUE(same_bits(in_place, got));
       }
     }
   }
 }
 
 TEST(CpuLoopsRandom, DropoutDropsInfinitiesToo) {
-  const Array x(Shape{1, 1, 1, 1000}, HUGE_VALF);
-  Array y(x.shape);
+  const Floats x(Shape{1, 1, 1, 1000}, HUGE_VALF);
+  Floats y(x.shape);
   for (const bool per_channel : {false, true}) {
     cpu().dropout(y.view(), x.view(), kKey, 0, 0.5, per_channel);
     for (const float value : y.data) ASSERT_FALSE(std::isnan(value));

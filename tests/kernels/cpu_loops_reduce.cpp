@@ -50,15 +50,15 @@ TEST(CpuLoopsReduce, EveryKindOfAxes) {
 }
 
 TEST(CpuLoopsReduce, TenMillionElements) {
-  const Array x(Shape{10'000'000}, 0.1f);
-  Array sum(Shape{1});
+  const Floats x(Shape{10'000'000}, 0.1f);
+  Floats sum(Shape{1});
   cpu().reduce(ReduceOp::sum, sum.view(), x.view());
   EXPECT_FLOAT_EQ(sum.data[0], static_cast<float>(1e7 * static_cast<double>(0.1f)));
 }
 
 TEST(CpuLoopsReduce, OfNothing) {
-  const Array nothing(Shape{0, 4});
-  Array out(Shape{1, 4}, 9);
+  const Floats nothing(Shape{0, 4});
+  Floats out(Shape{1, 4}, 9);
   cpu().reduce(ReduceOp::sum, out.view(), nothing.view());
   EXPECT_EQ(out.data, std::vector<float>(4, 0));
   EXPECT_THROW(cpu().reduce(ReduceOp::max, out.view(), nothing.view()), Error);
@@ -67,7 +67,7 @@ TEST(CpuLoopsReduce, OfNothing) {
 
 TEST(CpuLoopsReduce, NanWins) {
   for (const std::size_t where : {0u, 5u, 47u, 98u}) {
-    Array x = uniform({11, 9}, 1);
+    Floats x = uniform({11, 9}, 1);
     x.data[where] = std::nanf("");
     for (const Shape& out_shape : {Shape{1, 1}, Shape{11, 1}, Shape{1, 9}}) {
       for (const ReduceOp op : kOps) {
@@ -81,7 +81,7 @@ TEST(CpuLoopsReduce, NanWins) {
 
 TEST(CpuLoopsReduce, AllFinite) {
   for (const std::int64_t size : {0, 1, 31, 40000}) {
-    Array x = uniform(Shape{size}, 1, -1e38f, 1e38f), flag(Shape{1}, 5);
+    Floats x = uniform(Shape{size}, 1, -1e38f, 1e38f), flag(Shape{1}, 5);
     cpu().all_finite(flag.view(), x.view());
     EXPECT_EQ(flag.data[0], 1) << size;
     for (const float bad : {HUGE_VALF, -HUGE_VALF, std::nanf("")}) {
@@ -98,8 +98,8 @@ constexpr LossOp kLosses[] = {LossOp::bce_with_logits, LossOp::l1, LossOp::l2, L
 TEST(CpuLoopsLoss, SumsAndDerivatives) {
   for (const Case& c : kCases) {
     for (const LossOp op : kLosses) {
-      const Array a = op == LossOp::bce_with_logits ? uniform(c.x, 1, -20, 20) : grid(c.x, 1);
-      const Array b = op == LossOp::hinge ? grid(c.x, 2, -1, 1) : uniform(c.x, 2, 0, 1);
+      const Floats a = op == LossOp::bce_with_logits ? uniform(c.x, 1, -20, 20) : grid(c.x, 1);
+      const Floats b = op == LossOp::hinge ? grid(c.x, 2, -1, 1) : uniform(c.x, 2, 0, 1);
       const std::string what = describe("loss", static_cast<int>(op), c.x);
       expect_like_reference(
           c.out, {a, b},
@@ -118,8 +118,8 @@ TEST(CpuLoopsLoss, SumsAndDerivatives) {
 }
 
 TEST(CpuLoopsLoss, KinksHaveSlopeZero) {
-  const Array a(Shape{1}, 1), b(Shape{1}, 1), d_out(Shape{1}, 1);
-  Array d_a(Shape{1}, 5);
+  const Floats a(Shape{1}, 1), b(Shape{1}, 1), d_out(Shape{1}, 1);
+  Floats d_a(Shape{1}, 5);
   for (const LossOp op : {LossOp::l1, LossOp::hinge}) {
     cpu().loss_backward(op, d_a.view(), a.view(), b.view(), d_out.view(), 1);
     EXPECT_EQ(d_a.data[0], 0);
@@ -127,10 +127,10 @@ TEST(CpuLoopsLoss, KinksHaveSlopeZero) {
 }
 
 TEST(CpuLoopsLoss, ExtremeLogits) {
-  Array a(Shape{6}), b(Shape{6});
+  Floats a(Shape{6}), b(Shape{6});
   a.data = {-200, 200, -1e30f, 1e30f, 0, 88};
   b.data = {0, 1, 1, 0, 0.5f, 1};
-  Array out(Shape{6});
+  Floats out(Shape{6});
   expect_like_reference(
       a.shape, {a, b},
       [](Backend& backend, View y, const std::vector<ConstView>& in) {
@@ -143,7 +143,7 @@ TEST(CpuLoopsLoss, TotalVariation) {
   for (const Shape& x : {Shape{1, 1, 1, 1}, Shape{0, 4, 4, 1}, Shape{2, 0, 3, 1}, Shape{1, 5, 1, 3}, Shape{2, 1, 9, 2},
                          Shape{3, 17, 19, 3}, Shape{1, 40, 600, 1}}) {
     for (const double beta : {1.0, 2.0, 1.5, 3.0}) {
-      Array image = uniform(x, 1);
+      Floats image = uniform(x, 1);
       for (std::size_t i = 0; i + 1 < image.data.size(); i += 5) image.data[i] = image.data[i + 1];  // flat spots
       const std::string what = "total_variation " + std::to_string(beta) + " " + x.to_string();
       expect_like_reference(
