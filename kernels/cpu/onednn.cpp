@@ -2,7 +2,8 @@
 
 #include <array>
 #include <cstring>
-#include <functional>
+#include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <unordered_map>
@@ -131,7 +132,13 @@ void execute(dnnl_primitive_t primitive, std::span<const dnnl_exec_arg_t> argume
   if (status != dnnl_success) fail("{}: oneDNN: execution failed (status {})", what, static_cast<int>(status));
 }
 
-// FNV-1a over the fields; the key is compared in full afterwards.
+// FNV-1a. Keys are compared in full, so it may leave fields out.
+std::size_t hash_of(std::initializer_list<std::int64_t> fields) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const std::int64_t field : fields) hash = (hash ^ static_cast<std::uint64_t>(field)) * 1099511628211ULL;
+  return static_cast<std::size_t>(hash);
+}
+
 struct PlanKey {
   ConvolutionProblem problem;
   const ConvolutionPlan* layout;
@@ -142,15 +149,28 @@ struct PlanKeyHash {
   std::size_t operator()(const PlanKey& key) const {
     const ConvolutionProblem& p = key.problem;
     const Conv2dGeometry& g = p.geometry;
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (const std::int64_t field :
-         {static_cast<std::int64_t>(p.direction), p.images, p.h, p.w, p.c, p.p, p.q, p.k, p.r, p.s,
-          std::int64_t{g.stride_h}, std::int64_t{g.stride_w}, std::int64_t{g.pad_top}, std::int64_t{g.pad_left},
-          std::int64_t{g.dilation_h}, std::int64_t{g.dilation_w}, std::int64_t{g.groups},
-          static_cast<std::int64_t>(g.compute), static_cast<std::int64_t>(p.activation)}) {
-      hash = (hash ^ static_cast<std::uint64_t>(field)) * 1099511628211ULL;
-    }
-    return static_cast<std::size_t>(hash);
+    return hash_of({static_cast<std::int64_t>(p.direction), p.images, p.h, p.w, p.c, p.p, p.q, p.k, p.r, p.s,
+                    g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w, g.groups,
+                    static_cast<std::int64_t>(g.compute), static_cast<std::int64_t>(p.activation)});
+  }
+};
+
+struct MatrixProblemHash {
+  std::size_t operator()(const MatrixProblem& p) const {
+    return hash_of({p.m, p.n, p.k, p.ld_y, p.ld_a, p.ld_b, p.transpose_a ? 1 : 0, p.transpose_b ? 1 : 0});
+  }
+};
+
+template <typename Key, typename Plan, typename Hash>
+struct Plans {
+  template <typename Make>
+  static const Plan& get(const Key& key, Make&& make) {
+    static std::mutex mutex;
+    static auto& plans = *new std::unordered_map<Key, std::unique_ptr<const Plan>, Hash>;
+    const std::lock_guard lock(mutex);
+    std::unique_ptr<const Plan>& plan = plans[key];
+    if (plan == nullptr) plan.reset(make());
+    return *plan;
   }
 };
 
@@ -257,12 +277,8 @@ void ConvolutionPlan::run(const void* x, const void* weight, const float* bias, 
 }
 
 const ConvolutionPlan& convolution_plan(const ConvolutionProblem& problem, const ConvolutionPlan* layout) {
-  static std::mutex mutex;
-  static auto& plans = *new std::unordered_map<PlanKey, std::unique_ptr<const ConvolutionPlan>, PlanKeyHash>;
-  const std::lock_guard lock(mutex);
-  std::unique_ptr<const ConvolutionPlan>& plan = plans[{problem, layout}];
-  if (plan == nullptr) plan = std::make_unique<const ConvolutionPlan>(problem, layout);
-  return *plan;
+  return Plans<PlanKey, ConvolutionPlan, PlanKeyHash>::get({problem, layout},
+                                                           [&] { return new ConvolutionPlan(problem, layout); });
 }
 
 bool has_bf16_hardware() {
@@ -274,11 +290,45 @@ bool has_bf16_hardware() {
 #endif
 }
 
-void matrix_product(float* y, std::int64_t ld_y, const float* a, std::int64_t ld_a, bool transpose_a, const float* b,
-                    std::int64_t ld_b, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k) {
-  const dnnl_status_t status =
-      dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0F, a, ld_a, b, ld_b, 0.0F, y, ld_y);
+void matrix_product(const MatrixProblem& p, float* y, const float* a, const float* b) {
+  const dnnl_status_t status = dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1.0F, a,
+                                          p.ld_a, b, p.ld_b, 0.0F, y, p.ld_y);
   if (status != dnnl_success) fail("matmul: oneDNN: sgemm failed (status {})", static_cast<int>(status));
+}
+
+MatrixPlan::MatrixPlan(const MatrixProblem& p) {
+  const Threads one(1);
+  const auto strides = [](std::int64_t ld, bool transposed) {
+    return transposed ? Memory::dims{1, ld} : Memory::dims{ld, 1};
+  };
+  y_ = {{p.m, p.n}, Type::f32, strides(p.ld_y, false)};
+  a_ = {{p.m, p.k}, Type::bf16, strides(p.ld_a, p.transpose_a)};
+  b_ = {{p.k, p.n}, Type::bf16, strides(p.ld_b, p.transpose_b)};
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  guarded("matmul", [&] {
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::matmul::primitive_desc descriptor(engine(), a_, b_, y_, attr);
+#else
+    const dnnl::matmul::primitive_desc descriptor({a_, b_, y_}, attr, engine());
+#endif
+    scratch_ = descriptor.scratchpad_desc();
+    primitive_ = dnnl::matmul(descriptor);
+  });
+}
+
+void MatrixPlan::run(float* y, const void* a, const void* b, void* scratch) const {
+  const Memory y_memory = memory_at(y_, y), a_memory = memory_at(a_, a), b_memory = memory_at(b_, b),
+               scratch_memory = memory_at(scratch_, scratch);
+  const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, a_memory.get()},
+                                                  {DNNL_ARG_WEIGHTS, b_memory.get()},
+                                                  {DNNL_ARG_DST, y_memory.get()},
+                                                  {DNNL_ARG_SCRATCHPAD, scratch_memory.get()}}};
+  execute(primitive_.get(), arguments, "matmul");
+}
+
+const MatrixPlan& matrix_plan(const MatrixProblem& problem) {
+  return Plans<MatrixProblem, MatrixPlan, MatrixProblemHash>::get(problem, [&] { return new MatrixPlan(problem); });
 }
 
 }  // namespace counterfoil::cpu

@@ -61,8 +61,30 @@ const ConvolutionPlan& convolution_plan(const ConvolutionProblem& problem, const
 /// Whether this processor multiplies bf16 (AVX512-BF16 or AMX) and oneDNN knows it.
 bool has_bf16_hardware();
 
-/// y [m,n] = op(a) op(b) for row-major arrays with leading extents, on the calling thread.
-void matrix_product(float* y, std::int64_t ld_y, const float* a, std::int64_t ld_a, bool transpose_a, const float* b,
-                    std::int64_t ld_b, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k);
+/// y [m,n] = op(a) op(b) for row-major arrays, whose rows begin ld_y, ld_a and ld_b elements apart.
+struct MatrixProblem {
+  std::int64_t m = 0, n = 0, k = 0, ld_y = 0, ld_a = 0, ld_b = 0;
+  bool transpose_a = false, transpose_b = false;
+
+  bool operator==(const MatrixProblem&) const = default;
+};
+
+/// On the calling thread.
+void matrix_product(const MatrixProblem& problem, float* y, const float* a, const float* b);
+
+/// The same for operands in bf16.
+class MatrixPlan {
+ public:
+  explicit MatrixPlan(const MatrixProblem& problem);
+  std::size_t scratch_bytes() const { return scratch_.get_size(); }
+  void run(float* y, const void* a, const void* b, void* scratch) const;
+
+ private:
+  dnnl::memory::desc y_, a_, b_, scratch_;
+  dnnl::primitive primitive_;
+};
+
+/// As convolution_plan().
+const MatrixPlan& matrix_plan(const MatrixProblem& problem);
 
 }  // namespace counterfoil::cpu
