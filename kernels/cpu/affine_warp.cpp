@@ -4,15 +4,14 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
 namespace {
 
 using cpu::parallel_for;
-using cpu::require_f32;
 
 // Up to four pixels of an image and their bilinear weights; pixels outside are left out.
 struct Corners {

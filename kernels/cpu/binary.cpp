@@ -5,8 +5,8 @@
 #include "kernels/cpu/broadcast_walk.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
@@ -14,7 +14,6 @@ namespace {
 
 using cpu::BroadcastBlock;
 using cpu::BroadcastWalk;
-using cpu::require_f32;
 
 template <typename Op>
 void apply_binary(View out, ConstView a, ConstView b, Op op) {

@@ -3,7 +3,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
@@ -66,7 +66,7 @@ void label_image(std::int32_t* labels, const float* mask, std::int64_t height, s
 
 void CpuBackend::connected_components(View labels, ConstView mask, int neighbours) {
   check::connected_components(labels, mask, neighbours);
-  cpu::require_f32("connected_components", mask);
+  require_f32("connected_components", mask);
   const std::int64_t height = mask.shape[1], width = mask.shape[2];
   parallel_for(mask.shape[0], std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, height * width)),
                [&](std::int64_t begin, std::int64_t end) {

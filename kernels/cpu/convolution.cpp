@@ -12,8 +12,8 @@
 #include "kernels/cpu/few_channels.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 

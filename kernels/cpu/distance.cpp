@@ -4,8 +4,8 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
@@ -15,7 +15,6 @@ using cpu::kLanes;
 using cpu::Lanes;
 using cpu::load_lanes;
 using cpu::parallel_for;
-using cpu::require_f32;
 using cpu::sum_of;
 
 constexpr std::int64_t kSide = 4;        // rows of a and of b taken together: 16 accumulators

@@ -7,9 +7,9 @@
 
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tap_kernels.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil::cpu {
 

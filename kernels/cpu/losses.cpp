@@ -2,16 +2,15 @@
 #include "kernels/cpu/broadcast_walk.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/reduction.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
 namespace {
 
 using cpu::BroadcastBlock;
-using cpu::require_f32;
 using cpu::vector_math::VectorMath;
 
 template <LossOp op>

@@ -8,8 +8,8 @@
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 

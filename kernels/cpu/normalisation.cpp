@@ -6,11 +6,11 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/norm_layout.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 

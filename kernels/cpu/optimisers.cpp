@@ -3,10 +3,10 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/error.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
@@ -14,7 +14,6 @@ namespace {
 
 using cpu::chunk_count;
 using cpu::kElementGrain;
-using cpu::require_f32;
 using cpu::vector_math::VectorMath;
 
 // One parallel loop over the chunks of every parameter: body(parameter, begin, end).

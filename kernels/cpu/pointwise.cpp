@@ -6,8 +6,8 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/vector_math.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
@@ -16,7 +16,6 @@ namespace {
 namespace vm = cpu::vector_math;
 using cpu::kElementGrain;
 using cpu::parallel_for;
-using cpu::require_f32;
 using vm::VectorMath;
 
 template <UnaryOp op>

@@ -4,8 +4,8 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 

@@ -7,9 +7,9 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/philox_lanes.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
 #include "kernels/philox.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 
@@ -17,7 +17,6 @@ namespace {
 
 using cpu::kElementGrain;
 using cpu::parallel_for;
-using cpu::require_f32;
 
 constexpr std::int64_t kWords = 4 * static_cast<std::int64_t>(cpu::kPhiloxBlocks);  // drawn together
 constexpr std::int64_t kBatch = 8 * kWords;                                         // a buffer in the first cache

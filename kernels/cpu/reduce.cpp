@@ -5,15 +5,14 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/reduction.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
 namespace {
 
 using cpu::reduce_axes;
-using cpu::require_f32;
 
 template <typename Term>
 struct Sum {

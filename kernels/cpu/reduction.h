@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/scratch.h"
+#include "kernels/scratch.h"
 #include "kernels/view.h"
 
 namespace counterfoil::cpu {

@@ -5,8 +5,8 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 

@@ -7,9 +7,9 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
 #include "kernels/error.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 
@@ -17,7 +17,6 @@ namespace {
 
 using cpu::kElementGrain;
 using cpu::parallel_for;
-using cpu::require_f32;
 
 std::int64_t rows_per_chunk(std::int64_t columns) {
   return std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, columns));

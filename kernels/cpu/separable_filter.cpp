@@ -3,15 +3,14 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 
 namespace {
 
 using cpu::parallel_for;
-using cpu::require_f32;
 
 // One axis of the filter: y[o] = sum over t of taps[t] x[o + t - radius], where positions outside [0, extent) are
 // dropped (zero border) or moved to the edge (replicate).

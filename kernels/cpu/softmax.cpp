@@ -5,17 +5,16 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/require_f32.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/error.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
 
 namespace counterfoil {
 
 namespace {
 
 namespace vm = cpu::vector_math;
-using cpu::require_f32;
 
 constexpr std::int64_t kLanes = 16;
 

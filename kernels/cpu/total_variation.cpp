@@ -4,17 +4,16 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/reduction.h"
-#include "kernels/cpu/require_f32.h"
-#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/vector_math.h"
 #include "kernels/pointwise.h"
+#include "kernels/require_f32.h"
+#include "kernels/scratch.h"
 
 namespace counterfoil {
 
 namespace {
 
 using cpu::parallel_for;
-using cpu::require_f32;
 using cpu::vector_math::Power;
 
 // |d|^beta and its derivative, chosen once per call: f(term, slope).
