@@ -20,14 +20,23 @@ double tanh(double x);
 double sin(double x);
 double cos(double x);
 
+/// 2 / n + 2 / (n + 2) z + ... + 2 / 23 z^((23 - n) / 2). Unrolled by the template, so that loops over it vectorise.
+template <int n>
+COUNTERFOIL_HOST_DEVICE double artanh_series(double z) {
+  if constexpr (n == 23) {
+    return 2.0 / 23;
+  } else {
+    return ::fma(artanh_series<n + 2>(z), z, 2.0 / n);
+  }
+}
+
 /// log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)], plus a small addend: with s = f / (2 + f),
 /// log(1 + f) = 2 artanh(s) = 2 s + s^3 (2/3 + 2/5 s^2 + ...) = f - (f^2 / 2 - s (f^2 / 2 + s^2 (2/3 + ...))),
 /// where the last form adds small corrections to f, which is exact.
 COUNTERFOIL_HOST_DEVICE inline double log_near_one(double f, double addend) {
   const double s = f / (2.0 + f);
   const double z = s * s;
-  double series = 2.0 / 23;
-  for (int n = 21; n >= 3; n -= 2) series = ::fma(series, z, 2.0 / n);
+  const double series = artanh_series<3>(z);
   const double half = 0.5 * f;
   return f - ::fma(half, f, -::fma(s, ::fma(half, f, z * series), addend));
 }

@@ -68,45 +68,52 @@ COUNTERFOIL_HOST_DEVICE inline bool keep(std::uint32_t word, std::uint32_t thres
   return (word >> 8) >= threshold;
 }
 
-/// (c0 + c1 r + ... + c7 r^7) / (1 + d1 r + ... + d7 r^7)
-COUNTERFOIL_HOST_DEVICE inline double rational7(const double (&c)[8], const double (&d)[7], double r) {
-  double numerator = c[7];
-  double denominator = d[6];
-  for (int i = 6; i >= 0; --i) numerator = ::fma(numerator, r, c[i]);
-  for (int i = 5; i >= 0; --i) denominator = ::fma(denominator, r, d[i]);
-  return numerator / ::fma(denominator, r, 1.0);
+/// c[first] + c[first + 1] r + ... by Horner's rule. Unrolled by the template, so that loops over it vectorise.
+template <int first, int size>
+COUNTERFOIL_HOST_DEVICE double polynomial(const double (&c)[size], double r) {
+  if constexpr (first == size - 1) {
+    return c[first];
+  } else {
+    return ::fma(polynomial<first + 1>(c, r), r, c[first]);
+  }
 }
 
-/// The standard normal number whose distribution function is (word + 1/2) / 2^32: the inverse by M. Wichura, "Algorithm
-/// AS 241: the percentage points of the normal distribution", Applied Statistics 37, 1988 (PPND16, about 1e-16
-/// relative). Symmetric: the complement of a word gives the negative number. Range +-6.34.
-COUNTERFOIL_HOST_DEVICE inline double to_normal(std::uint32_t word) {
+/// (c0 + c1 r + ... + c7 r^7) / (1 + d1 r + ... + d7 r^7)
+COUNTERFOIL_HOST_DEVICE inline double rational7(const double (&c)[8], const double (&d)[7], double r) {
+  return polynomial<0>(c, r) / ::fma(polynomial<0>(d, r), r, 1.0);
+}
+
+/// The inverse of the normal distribution function in two parts, by M. Wichura, "Algorithm AS 241: the percentage
+/// points of the normal distribution", Applied Statistics 37, 1988 (PPND16, about 1e-16 relative): for a probability
+/// 1/2 + centred with |centred| <= 0.425, and the magnitude for a probability `tail` below 0.075. Words end at tails of
+/// 2^-33, where the algorithm's third part, below exp(-25), is never needed.
+COUNTERFOIL_HOST_DEVICE inline double normal_centre(double centred) {
   constexpr double a[8] = {3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
                            1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
                            3.3430575583588128105e+4, 2.5090809287301226727e+3};
   constexpr double b[7] = {4.2313330701600911252e+1, 6.8718700749205790830e+2, 5.3941960214247511077e+3,
                            2.1213794301586595867e+4, 3.9307895800092710610e+4, 2.8729085735721942674e+4,
                            5.2264952788528545610e+3};
+  return centred * rational7(a, b, ::fma(-centred, centred, 0.180625));
+}
+COUNTERFOIL_HOST_DEVICE inline double normal_tail(double tail) {
   constexpr double c[8] = {1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
                            3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                            2.27238449892691845833e-2, 7.74545014278341407640e-4};
   constexpr double d[7] = {2.05319162663775882187e0,  1.67638483018380384940e0,  6.89767334985100004550e-1,
                            1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
                            1.05075007164441684324e-9};
-  constexpr double e[8] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
-                           2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
-                           2.71155556874348757815e-5, 2.01033439929228813265e-7};
-  constexpr double f[7] = {5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-                           7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
-                           2.04426310338993978564e-15};
+  return rational7(c, d, ::sqrt(-exact::log(tail)) - 1.6);
+}
+
+/// The standard normal number whose distribution function is (word + 1/2) / 2^32. Symmetric: the complement of a word
+/// gives the negative number. Range +-6.34.
+COUNTERFOIL_HOST_DEVICE inline double to_normal(std::uint32_t word) {
   // Both are exact: multiples of 2^-33 below 1.
   const double lower = (static_cast<double>(word) + 0.5) * 0x1p-32;
   const double centred = lower - 0.5;
-  if (centred >= -0.425 && centred <= 0.425) return centred * rational7(a, b, ::fma(-centred, centred, 0.180625));
-  const double tail = centred < 0 ? lower : 1.0 - lower;
-  const double r = ::sqrt(-exact::log(tail));
-  const double magnitude = r <= 5 ? rational7(c, d, r - 1.6) : rational7(e, f, r - 5.0);
-  return centred < 0 ? -magnitude : magnitude;
+  if (centred >= -0.425 && centred <= 0.425) return normal_centre(centred);
+  return centred < 0 ? -normal_tail(lower) : normal_tail(1.0 - lower);
 }
 
 COUNTERFOIL_HOST_DEVICE inline double normal(std::uint32_t word, double mean, double deviation) {

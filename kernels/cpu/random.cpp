@@ -40,6 +40,33 @@ void for_each_batch(std::int64_t count, RandomKey key, std::uint64_t first, Body
   });
 }
 
+// philox::normal for a batch: the centre of the distribution in one loop over all words, then the tails, one word in
+// seven, gathered so that their loop runs over nothing else.
+[[gnu::flatten]] void fill_normal(float* y, const std::uint32_t* words, std::int64_t count, double mean,
+                                  double deviation) {
+  std::array<double, kBatch> tail;
+  std::array<std::int32_t, kBatch> place;
+  std::int64_t tails = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double lower = (static_cast<double>(words[i]) + 0.5) * 0x1p-32;
+    const double centred = lower - 0.5;
+    y[i] = static_cast<float>(std::fma(deviation, philox::normal_centre(centred), mean));
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    place[static_cast<std::size_t>(tails)] = static_cast<std::int32_t>(i);
+    const double lower = (static_cast<double>(words[i]) + 0.5) * 0x1p-32;
+    tails += std::fabs(lower - 0.5) > 0.425 ? 1 : 0;
+  }
+  for (std::int64_t k = 0; k < tails; ++k) {
+    const double lower = (static_cast<double>(words[place[static_cast<std::size_t>(k)]]) + 0.5) * 0x1p-32;
+    const double magnitude = philox::normal_tail(lower < 0.5 ? lower : 1.0 - lower);
+    tail[static_cast<std::size_t>(k)] = std::fma(deviation, lower < 0.5 ? -magnitude : magnitude, mean);
+  }
+  for (std::int64_t k = 0; k < tails; ++k) {
+    y[place[static_cast<std::size_t>(k)]] = static_cast<float>(tail[static_cast<std::size_t>(k)]);
+  }
+}
+
 }  // namespace
 
 void CpuBackend::random_uniform(View out, RandomKey key, std::uint64_t first, double low, double high) {
@@ -60,9 +87,7 @@ void CpuBackend::random_normal(View out, RandomKey key, std::uint64_t first, dou
   require_f32("random_normal", out);
   float* const y = out.as<float>();
   for_each_batch(out.size(), key, first, [=](std::int64_t begin, std::int64_t end, const std::uint32_t* words) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      y[i] = static_cast<float>(philox::normal(words[i - begin], mean, deviation));
-    }
+    fill_normal(y + begin, words, end - begin, mean, deviation);
   });
 }
 
