@@ -3,7 +3,7 @@
 # counterfoil_simt_sources(TARGET [RACE_CHECK] FILES.cu...)
 #
 # Adds the files to TARGET, compiled by the host compiler, and links the execution layer. With RACE_CHECK every memory
-# access is reported to the race check, which makes kernels about 25 times slower; an executable or shared library has
+# access is reported to the race check, which makes kernels 3 to 30 times slower; an executable or shared library has
 # either all of its kernels so or none, because inline functions are shared between them.
 function(counterfoil_simt_sources target)
   cmake_parse_arguments(ARG "RACE_CHECK" "" "" ${ARGN})
