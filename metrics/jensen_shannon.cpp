@@ -1,6 +1,7 @@
 #include "metrics/jensen_shannon.h"
 
 #include <cmath>
+#include <limits>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
@@ -49,17 +50,23 @@ Eigen::VectorXd density(const Matrix& points, const Eigen::VectorXd& xs, const E
   if (cholesky.info() != Eigen::Success) fail("jensen_shannon_distance: the points lie on one line");
   // Whitened, the kernel is exp(-|u - v|^2 / 2); constant factors go with the normalisation.
   const Matrix whitened = cholesky.matrixL().solve(points.transpose()).transpose();
+  const auto squared_distances = [&](Eigen::Index i, Eigen::Index j) -> Eigen::ArrayXd {
+    const Eigen::Vector2d node = cholesky.matrixL().solve(Eigen::Vector2d(xs[i], ys[j]));
+    return (whitened.rowwise() - node.transpose()).rowwise().squaredNorm();
+  };
+  // Relative to the node nearest to a point: where the points lie much closer together than the nodes, the kernels
+  // themselves underflow at all of them.
+  double nearest = std::numeric_limits<double>::infinity();
+  for (Eigen::Index i = 0; i < xs.size(); ++i) {
+    for (Eigen::Index j = 0; j < ys.size(); ++j) nearest = std::min(nearest, squared_distances(i, j).minCoeff());
+  }
   Eigen::VectorXd values(xs.size() * ys.size());
   for (Eigen::Index i = 0; i < xs.size(); ++i) {
     for (Eigen::Index j = 0; j < ys.size(); ++j) {
-      const Eigen::Vector2d node = cholesky.matrixL().solve(Eigen::Vector2d(xs[i], ys[j]));
-      values[i * ys.size() + j] =
-          (-0.5 * (whitened.rowwise() - node.transpose()).rowwise().squaredNorm()).array().exp().sum();
+      values[i * ys.size() + j] = (0.5 * (nearest - squared_distances(i, j))).exp().sum();
     }
   }
-  const double total = values.sum();
-  if (!(total > 0)) fail("jensen_shannon_distance: a density vanishes on the raster");
-  return values / total;
+  return values / values.sum();
 }
 
 /// Kullback-Leibler divergence from the middle of two distributions, in bits; 0 log 0 = 0.

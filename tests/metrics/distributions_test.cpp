@@ -69,6 +69,16 @@ TEST(JensenShannon, IsZeroForEqualSetsAndNearlyOneForFarOnes) {
   EXPECT_GT(jensen_shannon_distance(a, unary(UnaryOp::affine, a, 1, 50)), 0.99);
 }
 
+TEST(JensenShannon, HoldsForASetMuchDenserThanTheRaster) {
+  const Tensor dense =
+      Tensor::from(std::vector<double>{0.507, 0.507, 0.5070001, 0.507, 0.507, 0.5070001, 0.5070001, 0.5070001},
+                   Shape{4, 2}, reference_device());
+  const Tensor wide = Tensor::from(std::vector<double>{0, 0, 1, 0, 0, 1, 1, 1}, Shape{4, 2}, reference_device());
+  const double distance = jensen_shannon_distance(dense, wide);
+  EXPECT_GT(distance, 0.9);
+  EXPECT_LE(distance, 1);
+}
+
 TEST(JensenShannon, RefusesPointsOnALine) {
   const Tensor line = points({0, 0, 1, 0, 2, 0}), spread = points({0, 0, 1, 0, 0, 1});
   EXPECT_THROW(jensen_shannon_distance(line, spread), Error);
