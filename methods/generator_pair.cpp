@@ -21,6 +21,8 @@ void GeneratorPairConfig::declare(nn::Keys& keys) {
   keys.add("weight_gradient_penalty", weight_gradient_penalty, 0, 1e6, "lambda_gp^d: gradient penalty, eq. 22");
   keys.add("generator_width", generator_width, 1, 1024, "channels of the U-Net's finest level; doubles per level");
   keys.add("generator_levels", generator_levels, 1, 6, "times the U-Net halves the image");
+  keys.add("batch_norm", batch_norm, {"frozen", "batch"},
+           "statistics of the generators' batch norm in training: none (a plain affine map) or the batch's");
   keys.add("dropout", dropout, 0, 0.99, "probability after each convolution block of the generators");
   keys.add("output", output, {"clip", "sigmoid"}, "how the generators' output is kept in [0, 1]");
   keys.add("discriminator_width", discriminator_width, 1, 1024,
@@ -108,7 +110,9 @@ GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& 
 }
 
 Variable GeneratorPair::generate(int generator, const Variable& x) {
-  return generators_[static_cast<std::size_t>(generator)]->forward(x, nn::Pass::train(dropout_random_));
+  nn::Pass pass = nn::Pass::train(dropout_random_);
+  pass.batch_statistics = config_.batch_norm == "batch";
+  return generators_[static_cast<std::size_t>(generator)]->forward(x, pass);
 }
 
 Variable GeneratorPair::generate_eval(int generator, const Variable& x) {

@@ -34,7 +34,8 @@ struct GeneratorPairConfig {
   double weight_gradient_penalty = 1.0;       ///< lambda_gp^d, supplement table 1
   std::int64_t generator_width = 16;          ///< channels of the U-Net's finest level; doubles per level
   std::int64_t generator_levels = 2;          ///< times the U-Net halves the image; supplement E.1, digits
-  double dropout = 0.2;                       ///< supplement E.1: 0.1 to 0.2
+  std::string batch_norm = "frozen";          ///< or batch; deviation 4 of methods/syce.h
+  double dropout = 0;                         ///< supplement E.1: 0.1 to 0.2 "may be added"; deviation 4 too
   std::string output = "clip";                ///< or sigmoid; supplement E.1: the clip is better for digits
   std::int64_t discriminator_width = 32;      ///< channels of the first level; grows by as many per level
   std::int64_t discriminator_levels = 3;      ///< the paper says 2 for digits, the released configuration has 3

@@ -21,7 +21,7 @@ Variable RunningNorm::normalised(const Variable& x, const Variable& gamma, const
     const std::int64_t n = x.shape()[0], c = x.shape()[1];
     return reshape(normalised(reshape(x, {n, 1, 1, c}), gamma, beta, pass), {n, c});
   }
-  if (!pass.training) {
+  if (!pass.training || !pass.batch_statistics) {
     return normalise_with(x, gamma, beta, running_mean_.reshape({1, -1}), running_var_.reshape({1, -1}),
                           options_.epsilon, options_.activation, options_.slope);
   }

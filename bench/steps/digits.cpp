@@ -16,10 +16,13 @@ constexpr std::int64_t kBatch = 128;
 /// A method's step with the classifier it explains kept alive.
 template <typename Method, typename Config>
 Step generator_pair_step(Device& device) {
+  Config config;  // as the peers: batch statistics and dropout, the dearer form
+  config.batch_norm = "batch";
+  config.dropout = 0.2;
   DigitsClassifier trained(device);
   for (int i = 0; i < 30; ++i) trained.step();
   const auto classifier = std::make_shared<nn::NetworkClassifier>(trained.network(), 1);
-  const auto method = std::make_shared<Method>(Config{}, *classifier, trained.images(), 1, device);
+  const auto method = std::make_shared<Method>(config, *classifier, trained.images(), 1, device);
   return [classifier, method] { method->train_step(); };
 }
 
