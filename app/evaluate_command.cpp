@@ -18,8 +18,8 @@ void print(const Evaluation& evaluation) {
              evaluation.acc_adversarial, evaluation.distance_l1, evaluation.distance_l2);
   for (std::size_t source = 0; source < evaluation.directions.size(); ++source) {
     const Evaluation::Direction& direction = evaluation.directions[source];
-    fmt::print("  {} -> {}           fd_mu {:.4g}  js {:.3f}  ({} images)\n", source, 1 - source, direction.fd_mu,
-               direction.js, direction.images);
+    fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  ({} images)\n", source, 1 - source, direction.fd_mu,
+               direction.js ? fmt::format("{:.3f}", *direction.js) : "undefined", direction.images);
   }
 }
 

@@ -1,7 +1,9 @@
 #include "app/evaluation.h"
 
 #include <array>
+#include <cstdio>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
@@ -56,8 +58,13 @@ Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, 
 
 void measure_codes(Evaluation& evaluation, const CodesByDecision& real, const Codes& codes,
                    const metrics::PrincipalPlane& plane) {
-  const auto js = [&](const Tensor& a, const Tensor& b) {
-    return metrics::jensen_shannon_distance(plane.project(a), plane.project(b));
+  const auto js = [&](const Tensor& a, const Tensor& b) -> std::optional<double> {
+    try {
+      return metrics::jensen_shannon_distance(plane.project(a), plane.project(b));
+    } catch (const Error& error) {
+      fmt::print(stderr, "js is not defined here: {}\n", error.what());
+      return std::nullopt;
+    }
   };
   for (std::size_t source = 0; source < 2; ++source) {
     const Tensor& generated = codes.counterfactual[source];
@@ -90,14 +97,15 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                                  {"js", nullptr}};
   if (evaluation.directions.empty()) return json;
   json["fd_mu"] = (evaluation.directions[0].fd_mu + evaluation.directions[1].fd_mu) / 2;
-  json["js"] = (evaluation.directions[0].js + evaluation.directions[1].js) / 2;
+  const std::optional<double> forth = evaluation.directions[0].js, back = evaluation.directions[1].js;
+  if (forth && back) json["js"] = (*forth + *back) / 2;
   for (std::size_t source = 0; source < 2; ++source) {
     const Evaluation::Direction& direction = evaluation.directions[source];
     json["directions"].push_back({{"from", source},
                                   {"to", 1 - source},
                                   {"images", direction.images},
                                   {"fd_mu", direction.fd_mu},
-                                  {"js", direction.js},
+                                  {"js", json_of(direction.js)},
                                   {"fd_mu_stable", json_of(direction.fd_mu_stable)},
                                   {"js_stable", json_of(direction.js_stable)}});
   }

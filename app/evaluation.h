@@ -20,8 +20,9 @@ struct Evaluation {
   /// the real images decided 1 - i, and for stable images of images decided i against the real images decided i.
   struct Direction {
     std::int64_t images = 0;
-    double fd_mu = 0, js = 0;
-    std::optional<double> fd_mu_stable, js_stable;
+    double fd_mu = 0;
+    std::optional<double> js, fd_mu_stable,
+        js_stable;  ///< js is undefined where the codes lie on a line (a collapsed generator)
   };
   std::vector<Direction> directions;
 };

@@ -1,0 +1,165 @@
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "data/image_file.h"
+#include "tensor/safetensors.h"
+#include "tests/app/program.h"
+
+// The whole way of a user, on tiny images: classifier, embedding, explainer, figures, page, explanations in files.
+
+namespace counterfoil::app {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+class Pipeline : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    fs::create_directories(folder());
+    write_idx_folder(folder() / "data", 80, 12);
+    require({"train", "classifier", "--data", data(), "--out", path("classifier"), "--steps", "60", "--batch", "16",
+             "--learning-rate", "0.002"});
+    require({"train", "embedding", "--data", data(), "--classifier", path("classifier"), "--out", path("embedding"),
+             "--steps", "40", "--batch", "16", "--weight-divergence", "0.001"});
+    require(syce(path("syce")));
+  }
+  static void TearDownTestSuite() { fs::remove_all(folder()); }
+
+  static fs::path folder() {
+    return fs::temp_directory_path() / ("counterfoil_pipeline_" + std::to_string(::getpid()));
+  }
+  static std::string path(const std::string& name) { return (folder() / name).string(); }
+  static std::string data() { return "idx:" + path("data"); }
+  static Arguments syce(const std::string& out, const Arguments& more = {}) {
+    Arguments arguments = {"train",
+                           "syce",
+                           "--data",
+                           data(),
+                           "--classifier",
+                           path("classifier"),
+                           "--out",
+                           out,
+                           "--steps",
+                           "25",
+                           "--batch",
+                           "8",
+                           "--generator-width",
+                           "4",
+                           "--discriminator-width",
+                           "4",
+                           "--discriminator-levels",
+                           "2",
+                           "--checkpoint-every",
+                           "6",
+                           "--augment-shift",
+                           "0.1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  static Outcome go(const Arguments& arguments) { return run(arguments, folder()); }
+  static void require(const Arguments& arguments) {
+    const Outcome outcome = go(arguments);
+    ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  }
+};
+
+TEST_F(Pipeline, EvaluateWritesItsFigures) {
+  require({"evaluate", "--run", path("syce"), "--embedding", path("embedding"), "--json", path("one.json")});
+  const nlohmann::json one = nlohmann::json::parse(bytes_of(path("one.json")));
+  for (const char* key : {"acc_stable", "acc_adversarial", "fd_mu", "js", "distance_l1", "distance_l2"}) {
+    ASSERT_TRUE(one.contains(key) && one[key].is_number()) << key;
+    EXPECT_GE(one[key].get<double>(), 0) << key;
+  }
+  EXPECT_LE(one["acc_stable"].get<double>(), 1);
+  EXPECT_LE(one["js"].get<double>(), 1);
+  EXPECT_EQ(one["directions"].size(), 2u);
+  EXPECT_EQ(one["directions"][0]["images"].get<int>() + one["directions"][1]["images"].get<int>(),
+            one["images"].get<int>());
+
+  require({"evaluate", "--run", path("syce"), path("syce"), "--json", path("two.json")});
+  const nlohmann::json two = nlohmann::json::parse(bytes_of(path("two.json")));
+  ASSERT_EQ(two["runs"].size(), 2u);
+  EXPECT_EQ(two["runs"][0]["acc_stable"], one["acc_stable"]);
+  EXPECT_TRUE(two["runs"][0]["fd_mu"].is_null());  // no embedding, no figure
+}
+
+TEST_F(Pipeline, TheReportIsOnePageWithItsPicturesInside) {
+  require({"evaluate", "--run", path("syce"), "--json", path("figures.json")});
+  require({"report", "--run", path("syce"), "--evaluation", path("figures.json"), "--output", path("report.html"),
+           "--images-per-class", "2"});
+  const std::string page = bytes_of(path("report.html"));
+  std::size_t pictures = 0;
+  for (std::size_t at = 0; (at = page.find("data:image/png;base64,", at)) != std::string::npos; ++at) ++pictures;
+  EXPECT_EQ(pictures, 2u * 2 * 4);  // classes, queries, and query, stable image, counterfactual, map
+  EXPECT_THAT(page, HasSubstr("acc_a"));
+  EXPECT_THAT(page, HasSubstr("<path d=\"M"));  // a training curve
+  EXPECT_THAT(page, HasSubstr("generator_width = 4"));
+  for (const char* outside : {"http://", "https://", "<script", "<link"}) EXPECT_THAT(page, Not(HasSubstr(outside)));
+
+  const std::string before = page;
+  require({"report", "--run", path("syce"), "--evaluation", path("figures.json"), "--output", path("report.html"),
+           "--images-per-class", "2"});
+  EXPECT_EQ(bytes_of(path("report.html")), before);
+}
+
+TEST_F(Pipeline, ExplainReadsPicturesAndTensorsAlike) {
+  data::Image image{12, 12, 1, std::vector<std::uint8_t>(144, 0)};
+  for (std::size_t i = 0; i < 144; i += 3) image.pixels[i] = 200;
+  data::write_png(path("query.png"), image);
+  TensorFile file;
+  file.tensors["images"] = Tensor::from(image.pixels, {1, 12, 12, 1}, reference_device());
+  write_safetensors(path("query.safetensors"), file);
+
+  require({"explain", "--run", path("syce"), "--input", path("query.png"), "--output", path("a.safetensors")});
+  require({"explain", "--run", path("syce"), "--input", path("query.safetensors"), "--output", path("b.safetensors")});
+  const TensorFile a = read_safetensors(path("a.safetensors"), reference_device());
+  const TensorFile b = read_safetensors(path("b.safetensors"), reference_device());
+  for (const char* name : {"input", "stable", "counterfactual", "map", "probabilities.counterfactual"}) {
+    EXPECT_EQ(a.at(name).to_doubles(), b.at(name).to_doubles()) << name;
+  }
+  for (const double value : a.at("counterfactual").to_doubles()) EXPECT_TRUE(value >= 0 && value <= 1);
+  EXPECT_NEAR(a.at("input").to_doubles()[0], 200.0 / 255, 1e-6);
+}
+
+TEST_F(Pipeline, AnExplainerKilledAnywhereGoesOnBitForBit) {
+  {
+    Program killed(syce(path("resumed"), {"--threads", "1"}), folder());
+    while (killed.running() && bytes_of(folder() / "resumed" / "checkpoint.safetensors").empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    killed.send(SIGKILL);
+    killed.wait();
+  }
+  require(syce(path("resumed"), {"--resume", "--threads", "2"}));
+  for (const char* file : {"model.safetensors", "metrics.csv", "checkpoint.safetensors"}) {
+    ASSERT_FALSE(bytes_of(folder() / "syce" / file).empty()) << file;
+    EXPECT_TRUE(bytes_of(folder() / "syce" / file) == bytes_of(folder() / "resumed" / file)) << file;
+  }
+}
+
+TEST_F(Pipeline, WrongRunsAreRefusedInOneLine) {
+  const auto refused = [](const Arguments& arguments, const std::string& text) {
+    const Outcome outcome = go(arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.error_lines().size(), 1u) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr(text));
+  };
+  refused({"evaluate", "--run", path("classifier")}, "explains nothing");
+  refused({"evaluate", "--run", path("syce"), "--embedding", path("classifier")}, "expected an embedding's run");
+  refused({"report", "--run", path("nowhere"), "--output", path("x.html")}, "no such run directory");
+  std::ofstream(path("bad.json")) << "{\"acc_stable\": ";
+  refused({"report", "--run", path("syce"), "--evaluation", path("bad.json"), "--output", path("x.html")}, "bad.json");
+  refused({"report", "--run", path("syce"), "--output", path("no/such/folder/x.html")}, "no/such/folder");
+  EXPECT_FALSE(fs::exists(path("x.html")));
+}
+
+}  // namespace
+}  // namespace counterfoil::app
