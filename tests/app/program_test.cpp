@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "app/run_directory.h"
+#include "data/image_file.h"
+#include "tensor/safetensors.h"
 
 namespace counterfoil::app {
 namespace {
@@ -220,6 +222,63 @@ TEST_F(EndToEnd, AFullDiskIsOneLineAndNothingPartial) {
   ASSERT_EQ(go(training("straight")).status, 0);
   ASSERT_EQ(go(training("run", {"--resume"})).status, 0);
   expect_same_results(folder_ / "straight", folder_ / "run");
+}
+
+TEST_F(EndToEnd, AnExplainerIsTrainedResumedAndUsed) {
+  ASSERT_EQ(go(training("classifier")).status, 0);
+  const auto syce = [&](const std::string& out, const Arguments& more) {
+    Arguments arguments = {"train",
+                           "syce",
+                           "--data",
+                           "idx:" + path("data"),
+                           "--classifier",
+                           path("classifier"),
+                           "--out",
+                           path(out),
+                           "--batch",
+                           "4",
+                           "--generator-levels",
+                           "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return go(arguments);
+  };
+  const Outcome straight = syce("straight", {"--steps", "4", "--threads", "1"});
+  ASSERT_EQ(straight.status, 0) << straight.errors;
+  ASSERT_EQ(syce("resumed", {"--steps", "2", "--threads", "2"}).status, 0);
+  ASSERT_EQ(syce("resumed", {"--steps", "4", "--threads", "2", "--resume"}).status, 0);
+  expect_same_results(folder_ / "straight", folder_ / "resumed");
+
+  fs::remove_all(folder_ / "data");  // a finished run needs no data to explain
+  const data::Image picture{12, 12, 1, std::vector<std::uint8_t>(144, 90)};
+  data::write_png(folder_ / "a.png", picture);
+  const Outcome explained = go({"explain", "--run", path("straight"), "--input", path("a.png"), path("a.png"),
+                                "--output", path("foils.safetensors")});
+  ASSERT_EQ(explained.status, 0) << explained.errors;
+  const TensorFile foils = read_safetensors(folder_ / "foils.safetensors", reference_device());
+  EXPECT_EQ(foils.at("input").shape(), (Shape{2, 12, 12, 1}));
+  EXPECT_EQ(foils.at("counterfactual").shape(), (Shape{2, 12, 12, 1}));
+  EXPECT_EQ(foils.at("probabilities.counterfactual").shape(), (Shape{2, 2}));
+  for (const double value : foils.at("counterfactual").to_doubles()) EXPECT_TRUE(value >= 0 && value <= 1) << value;
+
+  const auto explain = [&](const std::string& input) {
+    return Arguments{"explain",   "--run",    path("straight"),        "--input",
+                     path(input), "--output", path("none.safetensors")};
+  };
+  const std::string png = bytes_of(folder_ / "a.png");
+  write("cut.png", png.substr(0, png.size() - 20));
+  expect_refused(explain("cut.png"), "cut.png: truncated PNG file");
+  write("damaged.png", png.substr(0, 50) + "?" + png.substr(51));
+  expect_refused(explain("damaged.png"), "damaged.png: damaged PNG file");
+  write("foreign.png", "GIF89a");
+  expect_refused(explain("foreign.png"), "foreign.png: neither a PNG nor a JPEG file");
+  data::write_png(folder_ / "large.png", {13, 12, 1, std::vector<std::uint8_t>(156)});
+  expect_refused(explain("large.png"), "large.png: ");
+  write("cut.safetensors", bytes_of(folder_ / "foils.safetensors").substr(0, 1000));
+  expect_refused(explain("cut.safetensors"), "cut.safetensors: truncated");
+  expect_refused(explain("missing.png"), "missing.png: no such file");
+  const std::string model = bytes_of(folder_ / "straight/model.safetensors");
+  write("straight/model.safetensors", model.substr(0, model.size() / 2));
+  expect_refused(explain("a.png"), "straight/model.safetensors: truncated");
 }
 
 TEST_F(EndToEnd, DivergenceIsStatus3) {
