@@ -53,24 +53,6 @@ nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& co
   return options;
 }
 
-/// Positions of the images that the classifier puts in a domain.
-std::vector<std::int32_t> positions_of(const std::vector<std::int32_t>& decisions, int domain) {
-  std::vector<std::int32_t> positions;
-  for (std::size_t i = 0; i < decisions.size(); ++i) {
-    if (decisions[i] == domain) positions.push_back(static_cast<std::int32_t>(i));
-  }
-  return positions;
-}
-
-std::array<data::Dataset, 2> split_by_decision(nn::Classifier& classifier, const data::Dataset& dataset,
-                                               Device& device) {
-  if (classifier.class_count() != 2)
-    fail("generator pair: expected a classifier of 2 classes, found {}", classifier.class_count());
-  const std::vector<std::int32_t> decisions =
-      classifier.decisions(dataset.all_images(device)).to_vector<std::int32_t>();
-  return {dataset.subset(positions_of(decisions, 0)), dataset.subset(positions_of(decisions, 1))};
-}
-
 }  // namespace
 
 GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& classifier, const data::Dataset& train,
@@ -81,10 +63,7 @@ GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& 
       weights_random_(seed, "weights"),
       dropout_random_(seed, "dropout"),
       penalty_random_(seed, "penalty"),
-      augmentation_random_(seed, "augmentation"),
-      domains_(split_by_decision(classifier, train, device)),
-      samplers_{data::BatchSampler(domains_[0].size(), config.batch, seed, "batches_0"),
-                data::BatchSampler(domains_[1].size(), config.batch, seed, "batches_1")} {
+      batches_("generator pair", classifier, train, config.batch, config.augmentation, seed, device) {
   const nn::Init init{weights_random_, device_};
   const AdamStep generator_step{config.generator_learning_rate, config.beta1, config.beta2};
   const AdamStep discriminator_step{config.discriminator_learning_rate, config.beta1, config.beta2};
@@ -100,13 +79,12 @@ GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& 
     state_.modules.emplace_back("g" + index, generators_[i].get());
     state_.modules.emplace_back("d" + index, discriminators_[i].get());
     state_.optimisers.emplace_back("d" + index, discriminator_optimisers_[i].get());
-    state_.randoms.emplace_back("batches_" + index, &samplers_[i].progress());
   }
   generator_optimiser_ = nn::adam(generator_parameters, generator_step);
   state_.optimisers.emplace_back("generators", generator_optimiser_.get());
   state_.randoms.emplace_back("dropout", &dropout_random_);
   state_.randoms.emplace_back("penalty", &penalty_random_);
-  state_.randoms.emplace_back("augmentation", &augmentation_random_);
+  batches_.remember_in(state_);
 }
 
 Variable GeneratorPair::generate(int generator, const Variable& x) {
@@ -124,24 +102,6 @@ Variable GeneratorPair::gan_loss(const Variable& adversarial, int source) {
   return nn::gan_generator(discriminator.forward(adversarial, nn::Pass::train(dropout_random_)));
 }
 
-GeneratorPair::Decisions GeneratorPair::decide(const Tensor& x) {
-  const NoGrad no_grad;
-  const Tensor same = classifier_.decisions(x);
-  std::vector<std::int32_t> flipped = same.to_vector<std::int32_t>();
-  for (std::int32_t& decision : flipped) decision = 1 - decision;
-  return {same, Tensor::from(flipped, same.shape(), same.device())};
-}
-
-Tensor GeneratorPair::next_batch(int domain) {
-  const auto index = static_cast<std::size_t>(domain);
-  if (domains_[index].size() < config_.batch) {
-    fail("the classifier puts {} training images in class {}, fewer than a batch of {}", domains_[index].size(), domain,
-         config_.batch);
-  }
-  const Tensor images = domains_[index].images(samplers_[index].next(), device_);
-  return data::augment(images, config_.augmentation, augmentation_random_);
-}
-
 Variable GeneratorPair::discriminator_loss(int domain, const Tensor& real, const Tensor& fake, nn::LossTerms& terms) {
   nn::SyceDiscriminator& discriminator = *discriminators_[static_cast<std::size_t>(domain)];
   const nn::Pass pass = nn::Pass::train(dropout_random_);
@@ -157,7 +117,7 @@ Variable GeneratorPair::discriminator_loss(int domain, const Tensor& real, const
 }
 
 nn::LossTerms GeneratorPair::train_step() {
-  const std::array<Tensor, 2> batches = {next_batch(0), next_batch(1)};
+  const std::array<Tensor, 2> batches = {batches_.next(0), batches_.next(1)};
 
   nn::LossTerms terms;  // the equations sum the expectations over chi_0 and chi_1
   for (int source = 0; source < 2; ++source) {
@@ -180,23 +140,6 @@ nn::LossTerms GeneratorPair::train_step() {
     discriminator_optimisers_[static_cast<std::size_t>(domain)]->minimise(loss);
   }
   return terms;
-}
-
-Tensor GeneratorPair::by_domain(const Tensor& x, const std::function<Tensor(const Tensor&, int)>& each) {
-  const NoGrad no_grad;
-  const std::vector<std::int32_t> decisions = classifier_.decisions(x).to_vector<std::int32_t>();
-  std::vector<Tensor> parts;
-  std::vector<std::int32_t> origin;  // where each row of the joined parts came from
-  for (int domain = 0; domain < 2; ++domain) {
-    const std::vector<std::int32_t> positions = positions_of(decisions, domain);
-    if (positions.empty()) continue;
-    const Tensor index = Tensor::from(positions, {static_cast<std::int64_t>(positions.size())}, device_);
-    parts.push_back(each(gather_rows(x, index), domain));
-    origin.insert(origin.end(), positions.begin(), positions.end());
-  }
-  if (parts.empty()) return x;
-  const Tensor index = Tensor::from(origin, {static_cast<std::int64_t>(origin.size())}, device_);
-  return scatter_add_rows(concat(parts, 0), index, x.shape()[0]);
 }
 
 Tensor GeneratorPair::adversarial(const Tensor& x) {

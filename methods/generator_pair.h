@@ -1,12 +1,11 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 
 #include "data/augmentation.h"
-#include "data/batch_sampler.h"
 #include "data/dataset.h"
+#include "methods/decision_domains.h"
 #include "methods/explainer.h"
 #include "nn/classifier.h"
 #include "nn/keys.h"
@@ -71,31 +70,26 @@ class GeneratorPair : public Explainer {
   Variable gan_loss(const Variable& adversarial, int source);  ///< eq. 21: L_bce(1, D_{1 - source}(x_a))
   /// L_bce(c, f(x)) where c are i32 classes: eq. 9, 12 and 14 with the targets they name.
   Variable classifier_loss(const Variable& x, const Tensor& classes) { return classifier_.loss(x, classes); }
-  /// c_f(x) and 1 - c_f(x) of a batch.
-  struct Decisions {
-    Tensor same, opposite;
-  };
-  Decisions decide(const Tensor& x);
+  Decisions decide(const Tensor& x) { return methods::decide(classifier_, x); }  ///< c_f(x) and 1 - c_f(x)
   /// Applies g_{c_f(x)} to every image: the adversarial image of eq. 5. x [N,H,W,C].
   Tensor adversarial(const Tensor& x);
-  /// Applies `each` to the images of either domain (by c_f) and puts the results back in order.
-  Tensor by_domain(const Tensor& x, const std::function<Tensor(const Tensor& part, int domain)>& each);
+  Tensor by_domain(const Tensor& x, const std::function<Tensor(const Tensor& part, int domain)>& each) {
+    return by_decision(classifier_, x, each);
+  }
 
  private:
-  Tensor next_batch(int domain);
   /// Eq. 10 and 22 for D_domain: real images of the domain, fakes made of the other domain's batch.
   Variable discriminator_loss(int domain, const Tensor& real, const Tensor& fake, nn::LossTerms& terms);
 
   GeneratorPairConfig config_;
   nn::Classifier& classifier_;
   Device& device_;
-  Random weights_random_, dropout_random_, penalty_random_, augmentation_random_;
+  Random weights_random_, dropout_random_, penalty_random_;
   std::array<std::unique_ptr<nn::UNet>, 2> generators_;
   std::array<std::unique_ptr<nn::SyceDiscriminator>, 2> discriminators_;
   std::unique_ptr<nn::Optimiser> generator_optimiser_;
   std::array<std::unique_ptr<nn::Optimiser>, 2> discriminator_optimisers_;
-  std::array<data::Dataset, 2> domains_;
-  std::array<data::BatchSampler, 2> samplers_;
+  DomainBatches batches_;
 };
 
 }  // namespace counterfoil::methods

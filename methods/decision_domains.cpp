@@ -1,0 +1,80 @@
+#include "methods/decision_domains.h"
+
+#include "autograd/ops.h"
+
+namespace counterfoil::methods {
+
+namespace {
+
+/// Positions of the images that the classifier puts in a domain.
+std::vector<std::int32_t> positions_of(const std::vector<std::int32_t>& decisions, int domain) {
+  std::vector<std::int32_t> positions;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions[i] == domain) positions.push_back(static_cast<std::int32_t>(i));
+  }
+  return positions;
+}
+
+std::array<data::Dataset, 2> split_by_decision(const std::string& method, nn::Classifier& classifier,
+                                               const data::Dataset& dataset, Device& device) {
+  if (classifier.class_count() != 2)
+    fail("{}: expected a classifier of 2 classes, found {}", method, classifier.class_count());
+  const std::vector<std::int32_t> decisions =
+      classifier.decisions(dataset.all_images(device)).to_vector<std::int32_t>();
+  return {dataset.subset(positions_of(decisions, 0)), dataset.subset(positions_of(decisions, 1))};
+}
+
+}  // namespace
+
+DomainBatches::DomainBatches(const std::string& method, nn::Classifier& classifier, const data::Dataset& train,
+                             std::int64_t batch, const data::AugmentationOptions& augmentation, std::uint64_t seed,
+                             Device& device)
+    : augmentation_(augmentation),
+      device_(device),
+      domains_(split_by_decision(method, classifier, train, device)),
+      samplers_{data::BatchSampler(domains_[0].size(), batch, seed, "batches_0"),
+                data::BatchSampler(domains_[1].size(), batch, seed, "batches_1")},
+      augmentation_random_(seed, "augmentation") {}
+
+Tensor DomainBatches::next(int domain) {
+  const data::Dataset& images = domains_[static_cast<std::size_t>(domain)];
+  data::BatchSampler& sampler = samplers_[static_cast<std::size_t>(domain)];
+  if (images.size() < sampler.batch()) {
+    fail("the classifier puts {} training images in class {}, fewer than a batch of {}", images.size(), domain,
+         sampler.batch());
+  }
+  return data::augment(images.images(sampler.next(), device_), augmentation_, augmentation_random_);
+}
+
+void DomainBatches::remember_in(nn::TrainingState& state) {
+  for (std::size_t domain = 0; domain < 2; ++domain)
+    state.randoms.emplace_back("batches_" + std::to_string(domain), &samplers_[domain].progress());
+  state.randoms.emplace_back("augmentation", &augmentation_random_);
+}
+
+Tensor by_decision(nn::Classifier& classifier, const Tensor& x, const std::function<Tensor(const Tensor&, int)>& each) {
+  const NoGrad no_grad;
+  const std::vector<std::int32_t> decisions = classifier.decisions(x).to_vector<std::int32_t>();
+  std::vector<Tensor> parts;
+  std::vector<std::int32_t> origin;  // where each row of the joined parts came from
+  for (int domain = 0; domain < 2; ++domain) {
+    const std::vector<std::int32_t> positions = positions_of(decisions, domain);
+    if (positions.empty()) continue;
+    const Tensor index = Tensor::from(positions, {static_cast<std::int64_t>(positions.size())}, x.device());
+    parts.push_back(each(gather_rows(x, index), domain));
+    origin.insert(origin.end(), positions.begin(), positions.end());
+  }
+  if (parts.empty()) return x;
+  const Tensor index = Tensor::from(origin, {static_cast<std::int64_t>(origin.size())}, x.device());
+  return scatter_add_rows(concat(parts, 0), index, x.shape()[0]);
+}
+
+Decisions decide(nn::Classifier& classifier, const Tensor& x) {
+  const NoGrad no_grad;
+  const Tensor same = classifier.decisions(x);
+  std::vector<std::int32_t> flipped = same.to_vector<std::int32_t>();
+  for (std::int32_t& decision : flipped) decision = 1 - decision;
+  return {same, Tensor::from(flipped, same.shape(), same.device())};
+}
+
+}  // namespace counterfoil::methods
