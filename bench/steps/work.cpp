@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "bench/steps/digits.h"
+#include "bench/steps/progressive_exaggeration.h"
 #include "kernels/error.h"
 
 namespace counterfoil::bench {
@@ -18,7 +19,7 @@ Step lenet_step(Device& device) {
 
 const std::map<std::string, Step (*)(Device&)>& works() {
   static const std::map<std::string, Step (*)(Device&)> table = {
-      {"lenet", lenet_step}, {"cyce", cyce_step}, {"syce", syce_step}};
+      {"lenet", lenet_step}, {"cyce", cyce_step}, {"syce", syce_step}, {"pe64", pe64_step}};
   return table;
 }
 
