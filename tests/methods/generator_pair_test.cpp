@@ -166,7 +166,7 @@ TEST(GeneratorPair, DiscriminatorLossAndItsGradient) {
   const nn::LossTerms terms = pair->train_step();
   Random unused(0, "unused");
   nn::Pass pass = nn::Pass::train(unused);
-  pass.update_statistics = false;
+  pass.batch_statistics = false;  // batch_norm = frozen, the default
   for (int domain = 0; domain < 2; ++domain) {
     const std::string d = "d" + std::to_string(domain), g = "g" + std::to_string(1 - domain);
     auto& discriminator = dynamic_cast<nn::Network&>(module_named(*pair, d));

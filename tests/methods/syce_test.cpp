@@ -16,12 +16,13 @@ constexpr std::int64_t kCount = 16;
 /// The equations for a batch x of chi_source, on the very networks.
 class Equations {
  public:
-  Equations(nn::Trainable& trainable, nn::Classifier& classifier) : classifier_(classifier) {
+  Equations(nn::Trainable& trainable, nn::Classifier& classifier, bool batch_statistics) : classifier_(classifier) {
     for (int i = 0; i < 2; ++i) {
       g_[i] = &dynamic_cast<nn::Network&>(module_named(trainable, "g" + std::to_string(i)));
       d_[i] = &dynamic_cast<nn::Network&>(module_named(trainable, "d" + std::to_string(i)));
     }
     pass_.update_statistics = false;
+    pass_.batch_statistics = batch_statistics;
   }
 
   std::map<std::string, Variable> terms(const Tensor& x, int source) {
@@ -49,7 +50,7 @@ struct Weighted {
 };
 
 template <typename Method, typename Config>
-void expect_terms(const std::vector<Weighted>& all) {
+void expect_terms(const std::vector<Weighted>& all, const std::string& batch_norm) {
   BrighterHalf classifier;
   const data::Dataset images = halves(kCount);
   for (const Weighted& one : all) {
@@ -62,11 +63,12 @@ void expect_terms(const std::vector<Weighted>& all) {
     config.generator_levels = 1;
     config.discriminator_levels = 2;
     config.dropout = 0;
+    config.batch_norm = batch_norm;
     config.generator_learning_rate = config.discriminator_learning_rate = 0;
     config.beta1 = 0;
     Method method(config, classifier, images, 5, cpu_device());
     const nn::LossTerms found = method.train_step();
-    Equations equations(method, classifier);
+    Equations equations(method, classifier, batch_norm == "batch");
     const Tensor x0 = domain_images(classifier, images, 0), x1 = domain_images(classifier, images, 1);
     const auto on0 = equations.terms(x0, 0), on1 = equations.terms(x1, 1);
     for (const Weighted& any : all) {
@@ -82,19 +84,25 @@ void expect_terms(const std::vector<Weighted>& all) {
 }
 
 TEST(Syce, TermsWeightsAndGradients) {
-  expect_terms<Syce, SyceConfig>({{"weight_symmetry", "L_d_s"},
-                                  {"weight_cycle", "L_d_cy"},
-                                  {"weight_classifier_adversarial", "L_f_a"},
-                                  {"weight_classifier_symmetry", "L_f_s"},
-                                  {"weight_classifier_cycle", "L_f_cy"},
-                                  {"weight_generator_gan", "L_D_g"}});
+  for (const std::string batch_norm : {"frozen", "batch"}) {
+    expect_terms<Syce, SyceConfig>({{"weight_symmetry", "L_d_s"},
+                                    {"weight_cycle", "L_d_cy"},
+                                    {"weight_classifier_adversarial", "L_f_a"},
+                                    {"weight_classifier_symmetry", "L_f_s"},
+                                    {"weight_classifier_cycle", "L_f_cy"},
+                                    {"weight_generator_gan", "L_D_g"}},
+                                   batch_norm);
+  }
 }
 
 TEST(Cyce, TermsWeightsAndGradients) {
-  expect_terms<Cyce, CyceConfig>({{"weight_cycle", "L_d_cy"},
-                                  {"weight_classifier_adversarial", "L_f_a"},
-                                  {"weight_classifier_cycle", "L_f_cy"},
-                                  {"weight_generator_gan", "L_D_g"}});
+  for (const std::string batch_norm : {"frozen", "batch"}) {
+    expect_terms<Cyce, CyceConfig>({{"weight_cycle", "L_d_cy"},
+                                    {"weight_classifier_adversarial", "L_f_a"},
+                                    {"weight_classifier_cycle", "L_f_cy"},
+                                    {"weight_generator_gan", "L_D_g"}},
+                                   batch_norm);
+  }
 }
 
 // The paper's claims on a problem whose answer is known.
