@@ -3,6 +3,7 @@
 #include "kernels/error.h"
 #include "methods/classifier_training.h"
 #include "methods/cyce.h"
+#include "methods/explaingan.h"
 #include "methods/syce.h"
 #include "metrics/embedding.h"
 #include "tensor/nearest_name.h"
@@ -88,6 +89,8 @@ std::vector<Kind> make_kinds() {
       explainer<methods::Cyce, methods::CyceConfig>("cyce", "cyclic conditioned explanation (Charachon et al.)", 6000),
       explainer<methods::Cyce, methods::CycleganConfig>("cyclegan",
                                                         "CyCE without the classifier (Zhu et al.), the peer", 6000),
+      explainer<methods::Explaingan, methods::ExplainganConfig>(
+          "explaingan", "a masked change to the other class (Samangouei et al.)", 6000),
   };
 }
 
