@@ -18,7 +18,8 @@ struct Pass {
   bool training = false;          ///< batch statistics in batch norm, dropout active
   Random* random = nullptr;       ///< dropout's numbers; Error when training dropout finds none
   bool update_statistics = true;  ///< while training: move running averages and spectral norm's u, v
-  bool batch_statistics = true;   ///< while training: batch norm uses the batch's own statistics; false: the running ones
+  bool batch_statistics =
+      true;  ///< while training: batch norm uses the batch's own statistics; false: the running ones
 
   static Pass eval() { return {}; }
   static Pass train(Random& random) { return {true, &random, true}; }
