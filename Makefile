@@ -34,7 +34,7 @@ bench:
 	cmake --preset bench
 	cmake --build --preset bench
 	build/counterfoil_bench --benchmark_counters_tabular=true
-	for work in lenet cyce syce pe64; do build/counterfoil_bench_step --work $$work || exit 1; done
+	for work in $$(build/counterfoil_bench_step --list); do build/counterfoil_bench_step --work $$work || exit 1; done
 
 bench-peers:
 	scripts/install_packages build bench

@@ -73,6 +73,13 @@ class Contestant:
             self.process.wait()
 
 
+def works_of_both(options):
+    if options.peers_only:
+        return WORKS
+    ours = subprocess.run([options.ours, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    return [work for work in WORKS if work in ours]
+
+
 def torch_version(python):
     try:
         found = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
@@ -138,7 +145,7 @@ def show(row):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--works", nargs="+", default=WORKS, choices=WORKS, metavar="WORK", help=", ".join(WORKS))
+    arguments.add_argument("--works", nargs="+", choices=WORKS, metavar="WORK", help="all that both sides have")
     arguments.add_argument("--forms", nargs="+", default=FORMS, choices=FORMS)
     arguments.add_argument("--threads", type=int, default=2, help="on both sides (2)")
     arguments.add_argument("--rounds", type=int, default=7)
@@ -164,7 +171,7 @@ def main():
     print(f"{options.threads} threads on both sides, {options.rounds} interleaved rounds, medians")
     print(f"{'work':12}{'peer':36}{'ours ms':>12}{'peer ms':>12}{'ratio':>12}")
     rows, failures = [], 0
-    for work in options.works:
+    for work in options.works or works_of_both(options):
         found, failed = contest(work, options, interpreters)
         failures += failed
         for row in found:

@@ -54,7 +54,13 @@ int main(int argc, char** argv) try {
   app.add_option("--steps", steps, "timed steps")->check(CLI::Range(1, 1000000));
   app.add_option("--warm-up", warm_up, "steps before them")->check(CLI::Range(0, 1000));
   app.add_flag("--serve", serving, "answer lines on standard input");
+  bool listing = false;
+  app.add_flag("--list", listing, "the names of the steps, one a line");
   CLI11_PARSE(app, argc, argv);
+  if (listing) {
+    for (const std::string& name : counterfoil::bench::work_names()) std::cout << name << '\n';
+    return 0;
+  }
 
   counterfoil::set_thread_count(threads);
   counterfoil::Device& device = counterfoil::open_device(device_name);
