@@ -1,6 +1,7 @@
 #include "kernels/checks.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/layout.h"
 #include "kernels/philox.h"
 #include "kernels/require_f32.h"
 #include "kernels/scratch.h"
@@ -44,15 +45,23 @@ __global__ void __launch_bounds__(kThreads) random_normal_kernel(float* __restri
   });
 }
 
-__device__ __forceinline__ float kept(float x, double keep_probability) {
-  return static_cast<float>(static_cast<double>(x) / keep_probability);
-}
+/// x / probability as the correctly rounded double, then as a float, without a division: with the rounded reciprocal
+/// the remainder r of q = x * reciprocal corrects q (P. Markstein, "Computation of elementary functions on the IBM RISC
+/// System/6000 processor", 1990). An exact q keeps its sign of zero, an infinite one has no remainder.
+struct Keeping {
+  double probability, reciprocal;
 
-__global__ void __launch_bounds__(kThreads)
-    dropout_kernel(float* out, const float* x, std::int64_t n, RandomKey key, std::uint64_t first,
-                   std::uint32_t threshold, double keep_probability) {
+  explicit Keeping(double p) : probability(p), reciprocal(1 / p) {}
+  __device__ float operator()(float x) const {
+    const double value = static_cast<double>(x), q = value * reciprocal, r = ::fma(-q, probability, value);
+    return static_cast<float>(r == 0 || r != r ? q : ::fma(r, reciprocal, q));
+  }
+};
+
+__global__ void __launch_bounds__(kThreads) dropout_kernel(float* out, const float* x, std::int64_t n, RandomKey key,
+                                                           std::uint64_t first, std::uint32_t threshold, Keeping kept) {
   for_each_word(key, first, n, [=](std::int64_t i, std::uint32_t word) {
-    out[i] = philox::keep(word, threshold) ? kept(x[i], keep_probability) : 0.0f;
+    out[i] = philox::keep(word, threshold) ? kept(x[i]) : 0.0f;
   });
 }
 
@@ -64,12 +73,12 @@ __global__ void __launch_bounds__(kThreads)
                 [=](std::int64_t i, std::uint32_t word) { keep[i] = philox::keep(word, threshold) ? 1 : 0; });
 }
 
+template <typename Index>
 __global__ void __launch_bounds__(kThreads)
     dropout_apply_planes_kernel(float* out, const float* x, const std::uint8_t* __restrict__ keep, std::int64_t n,
-                                std::int64_t image, std::int64_t channels, double keep_probability) {
+                                Walk<Index, 1> planes, Keeping kept) {
   for (std::int64_t i = first_item(); i < n; i += item_stride()) {
-    const std::int64_t plane = i / image * channels + i % channels;
-    out[i] = keep[plane] != 0 ? kept(x[i], keep_probability) : 0.0f;
+    out[i] = keep[planes(static_cast<Index>(i))] != 0 ? kept(x[i]) : 0.0f;
   }
 }
 
@@ -94,20 +103,25 @@ void CudaBackend::dropout(View out, ConstView x, RandomKey key, std::uint64_t fi
   check::dropout(out, x, probability, per_channel);
   require_f32("dropout", out);
   const std::uint32_t threshold = philox::keep_threshold(probability);
-  const double keep_probability = 1 - probability;
+  const Keeping kept(1 - probability);
   const std::int64_t n = x.size();
   if (n == 0) return;
   if (!per_channel) {
     launch(dropout_kernel, blocks_for_words(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), n, key, first,
-           threshold, keep_probability);
+           threshold, kept);
     return;
   }
   const std::int64_t channels = x.shape[3], planes = x.shape[0] * channels;
   const Scratch scratch(device_, static_cast<std::size_t>(planes));
   auto* const keep = scratch.as<std::uint8_t>();
   launch(dropout_planes_kernel, blocks_for_words(planes), kThreads, 0, stream_, keep, planes, key, first, threshold);
-  launch(dropout_apply_planes_kernel, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), keep, n,
-         n / x.shape[0], channels, keep_probability);
+  const Shape plane_shape{x.shape[0], 1, 1, channels};
+  const Layout<1> layout(x.shape, {strides_of(plane_shape)});
+  with_index(layout.reach(), [&](auto index) {
+    using Index = decltype(index);
+    launch(dropout_apply_planes_kernel<Index>, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(),
+           keep, n, Walk<Index, 1>(layout), kept);
+  });
 }
 
 }  // namespace counterfoil::cuda
