@@ -67,7 +67,7 @@ struct PatchesOfX {
 struct Taps {
   int first, step, count;
 
-  __device__ static Taps of(int residue, int pad, int stride, int dilation, int extent) {
+  static Taps of(int residue, int pad, int stride, int dilation, int extent) {
     Taps taps{extent, 1, 0};
     for (int r = 0; r < extent && r < 2 * stride; ++r) {  // they repeat at least every `stride` positions
       if ((residue + pad - r * dilation) % stride != 0) continue;
@@ -89,7 +89,7 @@ struct PixelClass {
   int h_first, w_first, rows, columns;
   Taps down, across;
 
-  __device__ static PixelClass of(const ConvExtents& e, int index) {
+  static PixelClass of(const ConvExtents& e, int index) {
     const int h = index / e.stride_w, w = index % e.stride_w;
     return {h,
             w,
@@ -107,7 +107,7 @@ struct PixelClass {
     const int rest = static_cast<int>(row - n * per_image);
     return {n, h_first + rest / columns * e.stride_h, w_first + rest % columns * e.stride_w};
   }
-  __device__ __forceinline__ int depth(const ConvExtents& e) const { return down.count * across.count * e.k; }
+  COUNTERFOIL_HOST_DEVICE int depth(const ConvExtents& e) const { return down.count * across.count * e.k; }
 };
 
 /// Row = pixel of x in a class, k = (tap of the class, output channel): d_y where its window's tap lies on the pixel.
@@ -229,7 +229,7 @@ struct PatchColumns {
 };
 
 template <typename Tile, bool kSmooth>
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
+__global__ void __launch_bounds__(kTileThreads, Tile::kBlocks)
     conv2d_forward_kernel(MatrixOutput y, PatchesOfX patches, MatrixAlongDepth weight, TileGrid grid) {
   const auto at = grid.position<Tile>();
   const ConvExtents& e = patches.e;
@@ -242,28 +242,23 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks)
   write_tile<Tile, kSmooth>(y, y.epilogue, at.row, at.column, sums);
 }
 
-/// A block serves one group and one residue class of pixels; the class with most pixels sets the number of tiles.
+/// One launch per residue class of pixels: what is known of the class stays in constant memory, not in registers.
 template <typename Tile>
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
-    conv2d_input_grad_kernel(float* d_x, const float* __restrict__ d_y, const float* __restrict__ weight, ConvExtents e,
-                             bool vector_c, bool vector_k, TileGrid grid) {
+__global__ void __launch_bounds__(kTileThreads, Tile::kBlocks)
+    conv2d_input_grad_kernel(ClassOutput d_x, PatchesOfDy d_y, WeightsOfClass weights, int depth, TileGrid grid) {
   const auto at = grid.position<Tile>();
-  const int classes = e.stride_h * e.stride_w;
-  const std::int64_t group = at.matrix / classes;
-  const PixelClass pixels = PixelClass::of(e, static_cast<int>(at.matrix % classes));
-  if (at.row >= e.n * pixels.rows * pixels.columns) return;  // the whole block
-  const int depth = pixels.depth(e);
-  const PatchesOfDy patches{d_y + group * e.k, e, pixels, vector_k};
-  const WeightsOfClass weights{weight + group * e.k * e.r * e.s * e.c, e, pixels, vector_c};
+  const ConvExtents& e = d_y.e;
+  d_x.d_x += at.matrix * e.c;
+  d_y.d_y += at.matrix * e.k;
+  weights.weight += at.matrix * e.k * e.r * e.s * e.c;
   float sums[Tile::kThreadRows][Tile::kThreadColumns];
-  multiply<Tile>(sums, patches, weights, at.row, at.column, depth);
-  const ClassOutput output{d_x + group * e.c, e, pixels, e.c, vector_c};
-  write_tile<Tile, false>(output, Epilogue{}, at.row, at.column, sums);
+  multiply<Tile>(sums, d_y, weights, at.row, at.column, depth);
+  write_tile<Tile, false>(d_x, Epilogue{}, at.row, at.column, sums);
 }
 
 /// A block sums one part of the pixels.
 template <typename Tile>
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
+__global__ void __launch_bounds__(kTileThreads, Tile::kBlocks)
     conv2d_weight_grad_kernel(MatrixOutput d_weight, PatchColumns patches, MatrixAlongRows d_y, std::int64_t pixels,
                               TileGrid grid) {
   const auto at = grid.position<Tile>();
@@ -297,13 +292,14 @@ void launch_forward(cudaStream_t stream, float* y, const float* x, const float* 
 
 template <typename Tile>
 void launch_input_grad(cudaStream_t stream, float* d_x, const float* d_y, const float* weight, const ConvExtents& e) {
-  const std::int64_t matrices = static_cast<std::int64_t>(e.groups) * e.stride_h * e.stride_w;
-  const std::int64_t most_pixels = e.n * ((e.h + e.stride_h - 1) / e.stride_h) * ((e.w + e.stride_w - 1) / e.stride_w);
-  TileGrid grid = TileGrid::make<Tile>(most_pixels, e.c, 0, matrices);
-  const bool vector_c = e.c % 4 == 0 && aligned16({d_x, weight});
-  const bool vector_k = e.k % 4 == 0 && aligned16({d_y});
-  launch(conv2d_input_grad_kernel<Tile>, grid.blocks(matrices), kTileThreads, 0, stream, d_x, d_y, weight, e, vector_c,
-         vector_k, grid);
+  const bool vector_c = e.c % 4 == 0 && aligned16({d_x, weight}), vector_k = e.k % 4 == 0 && aligned16({d_y});
+  for (int index = 0; index < e.stride_h * e.stride_w; ++index) {
+    const PixelClass pixels = PixelClass::of(e, index);
+    const TileGrid grid = TileGrid::make<Tile>(e.n * pixels.rows * pixels.columns, e.c, 0, e.groups);
+    launch(conv2d_input_grad_kernel<Tile>, grid.blocks(e.groups), kTileThreads, 0, stream,
+           ClassOutput{d_x, e, pixels, e.c, vector_c}, PatchesOfDy{d_y, e, pixels, vector_k},
+           WeightsOfClass{weight, e, pixels, vector_c}, pixels.depth(e), grid);
+  }
 }
 
 template <typename Tile>
@@ -342,7 +338,7 @@ void CudaBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, 
   if (e.c == 1 && e.groups > 1) {
     depthwise_forward(to, from, filters, e, epilogue, round, stream_);
   } else if (round) {
-    launch_forward<TensorTile, true>(stream_, to, from, filters, e, epilogue);
+    launch_forward<TensorTile<2>, true>(stream_, to, from, filters, e, epilogue);
   } else if (e.k <= 16) {
     launch_forward<SlimTile, true>(stream_, to, from, filters, e, epilogue);
   } else if (e.k <= 32) {
@@ -365,13 +361,13 @@ void CudaBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, c
   if (e.c == 1 && e.groups > 1) {
     depthwise_input_grad(to, from, filters, e, round, stream_);
   } else if (round) {
-    launch_input_grad<TensorTile>(stream_, to, from, filters, e);
+    launch_input_grad<TensorTile<1>>(stream_, to, from, filters, e);
   } else if (e.c <= 16) {
     launch_input_grad<SlimTile>(stream_, to, from, filters, e);
   } else if (e.c <= 32) {
     launch_input_grad<NarrowTile>(stream_, to, from, filters, e);
   } else if (fills_with_large_tiles(e.x_pixels(), e.c, e.groups)) {
-    launch_input_grad<LargeTile>(stream_, to, from, filters, e);
+    launch_input_grad<WideTile>(stream_, to, from, filters, e);
   } else {
     launch_input_grad<MediumTile>(stream_, to, from, filters, e);
   }
@@ -391,11 +387,11 @@ void CudaBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, 
     depthwise_weight_grad(partial.as<float>(), from, slopes, e, parts, round, stream_);
     sum_parts(to, partial.as<float>(), d_weight.size(), d_weight.size(), parts, 1, {}, stream_);
   } else if (round) {
-    launch_weight_grad<TensorTile>(device_, stream_, to, from, slopes, e);
+    launch_weight_grad<TensorTile<2>>(device_, stream_, to, from, slopes, e);
   } else if (e.k <= 32) {
     launch_weight_grad<FlatTile>(device_, stream_, to, from, slopes, e);
-  } else if (e.k > 64 && e.taps() * e.c > 64) {
-    launch_weight_grad<LargeTile>(device_, stream_, to, from, slopes, e);
+  } else if (e.k > 64) {
+    launch_weight_grad<WideTile>(device_, stream_, to, from, slopes, e);
   } else {
     launch_weight_grad<MediumTile>(device_, stream_, to, from, slopes, e);
   }

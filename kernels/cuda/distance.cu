@@ -26,7 +26,7 @@ __device__ __forceinline__ void clear(float (&sums)[DistanceTile::kThreadRows][D
 }
 
 /// 3 M N D flops; a 64 x 64 tile asks 512 bytes of the caches at each k for 12288 flops: bound by arithmetic.
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
+__global__ void __launch_bounds__(kTileThreads, DistanceTile::kBlocks)
     pairwise_distance_kernel(MatrixOutput out, MatrixAlongDepth a, MatrixAlongDepth b, TileGrid grid) {
   const auto at = grid.position<DistanceTile>();
   float sums[DistanceTile::kThreadRows][DistanceTile::kThreadColumns];
@@ -52,7 +52,7 @@ struct Nearest {
 
 /// partial [parts, M]: a block keeps the running minimum of 64 queries over the tiles of its part of the base. The M x
 /// N table exists a tile at a time, in registers.
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
+__global__ void __launch_bounds__(kTileThreads, DistanceTile::kBlocks)
     nearest_row_part_kernel(float* distance, int* index, MatrixAlongDepth queries, MatrixAlongDepth base,
                             std::int64_t row_tiles, std::int64_t part_rows) {
   using Tile = DistanceTile;

@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(256)
 /// from global memory at each k, 32 flops a byte, above the 12.5 (A100) and 20 (H100) at which either bound is met, and
 /// reads 1/4 float of shared memory a multiply-add.
 template <typename Tile, bool kSmooth, typename A, typename B>
-__global__ void __launch_bounds__(kTileThreads, kTileBlocks)
+__global__ void __launch_bounds__(kTileThreads, Tile::kBlocks)
     matmul_v2_kernel(MatrixOutput y, A a, B b, std::int64_t a_size, std::int64_t b_size, TileGrid grid) {
   const auto at = grid.position<Tile>();
   const int first_k = at.part * grid.part_depth, depth = min(grid.part_depth, a.depth - first_k);
@@ -90,7 +90,7 @@ void launch_matmul(Device& device, cudaStream_t stream, float* y, const float* a
                    const Epilogue& epilogue, Compute compute) {
   const std::int64_t large_tiles = (e.rows + 127) / 128 * ((e.columns + 127) / 128) * e.matrices;
   if (compute == Compute::bf16) {
-    launch_tiles<TensorTile, true, A, B>(device, stream, y, a, b, e, epilogue);
+    launch_tiles<TensorTile<2>, true, A, B>(device, stream, y, a, b, e, epilogue);
   } else if (e.columns <= 32) {
     launch_tiles<NarrowTile, true, A, B>(device, stream, y, a, b, e, epilogue);
   } else if (large_tiles >= 108 && !epilogue.is_smooth()) {

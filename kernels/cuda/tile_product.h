@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/cuda/dialect.h"
 #include "kernels/cuda/tensor_core.h"
@@ -25,13 +24,14 @@
 namespace counterfoil::cuda {
 
 inline constexpr int kTileThreads = 256;
-inline constexpr int kTileBlocks = 2;  ///< at once on a multiprocessor: 128 registers a thread
 
 template <int rows, int columns, int depth, int thread_rows, int thread_columns>
 struct Tile {
   static constexpr int kRows = rows, kColumns = columns, kDepth = depth;
   static constexpr int kThreadRows = thread_rows, kThreadColumns = thread_columns;
-  static constexpr int kRun = 4;  ///< neighbouring columns of a thread
+  static constexpr int kRun = 4;                                             ///< neighbouring columns of a thread
+  static constexpr int kBlocks = thread_rows * thread_columns > 16 ? 2 : 3;  ///< at once on a multiprocessor
+  static constexpr bool kTensor = false;
   static constexpr int kThreadsAcross = columns / thread_columns;
   static_assert(rows / thread_rows * kThreadsAcross == kTileThreads && thread_rows % 4 == 0 && thread_columns % 4 == 0);
 
@@ -50,6 +50,7 @@ struct Tile {
 // 8 x 8 sums a thread: 16 shared floats for 64 multiply-adds, the most that 128 registers hold. The narrower tiles
 // waste less where a matrix has few columns, as the first layers of a network do.
 using LargeTile = Tile<128, 128, 8, 8, 8>;
+using WideTile = Tile<128, 64, 8, 8, 4>;
 using MediumTile = Tile<64, 64, 16, 4, 4>;
 using NarrowTile = Tile<128, 32, 16, 4, 4>;
 using SlimTile = Tile<256, 16, 8, 4, 4>;
@@ -185,16 +186,18 @@ __device__ __forceinline__ void accumulate(float (&sums)[Tile::kThreadRows][Tile
   }
 }
 
-/// The tile of tensor cores: eight warps, four down and two across, each 32 x 32 sums in 2 x 4 fragments of
-/// mma.m16n8k16.
+/// The tile of tensor cores: eight warps, four down and two across, each with `fragments` x 4 of mma.m16n8k16.
+template <int fragments>
 struct TensorTile {
-  static constexpr int kRows = 128, kColumns = 64, kDepth = 32;
-  static constexpr int kThreadRows = 4, kThreadColumns = 8;
+  static constexpr int kRows = 64 * fragments, kColumns = 64, kDepth = 32;
+  static constexpr int kThreadRows = 2 * fragments, kThreadColumns = 8;
   static constexpr int kRun = 2;  ///< the fragments hold pairs of columns
+  static constexpr int kBlocks = 2;
+  static constexpr bool kTensor = true;
 
   __device__ static int row(int i) {
     const int warp = static_cast<int>(threadIdx.x) / 32, group = static_cast<int>(threadIdx.x) % 32 / 4;
-    return warp / 2 * 32 + i * 8 + group;
+    return warp / 2 * (16 * fragments) + i * 8 + group;
   }
   __device__ static int column(int j) {
     const int warp = static_cast<int>(threadIdx.x) / 32, member = static_cast<int>(threadIdx.x) % 4;
@@ -203,11 +206,10 @@ struct TensorTile {
 };
 
 /// The same sums with operands rounded to bf16, on tensor cores: exact products, added in float.
-template <typename A, typename B>
-__device__ __forceinline__ void accumulate_bf16(float (&sums)[TensorTile::kThreadRows][TensorTile::kThreadColumns],
-                                                const A& a, const B& b, std::int64_t first_row,
-                                                std::int64_t first_column, int depth) {
-  using T = TensorTile;
+template <typename T, typename A, typename B>
+__device__ __forceinline__ void accumulate_bf16(float (&sums)[T::kThreadRows][T::kThreadColumns], const A& a,
+                                                const B& b, std::int64_t first_row, std::int64_t first_column,
+                                                int depth) {
   // A row is 16 words and 4 of padding: the 8 groups of a fragment fall on different banks (20 g mod 32).
   SHARED_ARRAY(__nv_bfloat16, a_slices, [2][T::kRows][T::kDepth + 8]);
   SHARED_ARRAY(__nv_bfloat16, b_slices, [2][T::kColumns][T::kDepth + 8]);
@@ -237,7 +239,7 @@ __device__ __forceinline__ void accumulate_bf16(float (&sums)[TensorTile::kThrea
         b_words[j][0] = pair(column, k), b_words[j][1] = pair(column, k + 8);
       }
 #pragma unroll
-      for (int i = 0; i < 4; i += 2) {
+      for (int i = 0; i < T::kThreadRows; i += 2) {
         const __nv_bfloat16* const upper = a_slices[current][T::row(i)];
         const __nv_bfloat16* const lower = a_slices[current][T::row(i + 1)];
         const unsigned a_words[4] = {pair(upper, k), pair(lower, k), pair(upper, k + 8), pair(lower, k + 8)};
@@ -266,8 +268,8 @@ __device__ __forceinline__ void multiply(float (&sums)[Tile::kThreadRows][Tile::
 #pragma unroll
     for (int j = 0; j < Tile::kThreadColumns; ++j) sums[i][j] = 0.0f;
   }
-  if constexpr (std::is_same_v<Tile, TensorTile>) {
-    accumulate_bf16(sums, a, b, first_row, first_column, depth);
+  if constexpr (Tile::kTensor) {
+    accumulate_bf16<Tile>(sums, a, b, first_row, first_column, depth);
   } else {
     accumulate<Tile, Product>(sums, a, b, first_row, first_column, depth);
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/cuda_device.h"
+#include "kernels/simt/simt.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -52,11 +54,21 @@ inline std::vector<Tensor> outputs_of(Device& device, DType dtype, const std::ve
   return out;
 }
 
-/// |found - expected| <= tolerance * (|expected| + root mean square of what is expected); the reference computes in
-/// `reference_dtype`.
+/// |found - expected| <= tolerance * (|expected| + root mean square of what is expected), where the reference computes
+/// in `reference_dtype`; and the same bits under every schedule.
 inline void expect_agreement(const std::vector<Shape>& shapes, const std::vector<Floats>& inputs, double tolerance,
                              const Call& call, DType reference_dtype = DType::f64) {
   const std::vector<Tensor> found = outputs_of(cuda::open(), DType::f32, shapes, inputs, call);
+  for (const simt::Schedule schedule : {simt::Schedule::descending, simt::Schedule::shuffled}) {
+    simt::set_options({.schedule = schedule, .seed = 3});
+    const std::vector<Tensor> again = outputs_of(cuda::open(), DType::f32, shapes, inputs, call);
+    for (std::size_t output = 0; output < shapes.size(); ++output) {
+      const std::vector<float> a = found[output].to_vector<float>(), b = again[output].to_vector<float>();
+      EXPECT_TRUE(a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0)
+          << "output " << output << " has other bits under schedule " << static_cast<int>(schedule);
+    }
+    simt::set_options({});
+  }
   const std::vector<Tensor> expected = outputs_of(reference_device(), reference_dtype, shapes, inputs, call);
   for (std::size_t output = 0; output < shapes.size(); ++output) {
     const std::vector<double> a = found[output].to_doubles(), b = expected[output].to_doubles();

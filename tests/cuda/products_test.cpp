@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cuda/cuda_device.h"
-#include "kernels/simt/simt.h"
 #include "tests/cuda/both.h"
 
 // Products and convolutions of sizes that reach every tile, every cut of the depth, and addresses that forbid vectors.
