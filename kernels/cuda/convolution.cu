@@ -318,9 +318,9 @@ void launch_weight_grad(Device& device, cudaStream_t stream, float* d_weight, co
   if (cut) sum_parts(d_weight, partial.as<float>(), size, size, grid.parts, 1, {}, stream);
 }
 
-/// Whether tiles of 128 x 128 fill every multiprocessor of an A100 once.
+/// Whether tiles of 128 x 64 fill every multiprocessor of an A100 once.
 bool fills_with_large_tiles(std::int64_t rows, std::int64_t columns, std::int64_t matrices) {
-  return columns > 64 && (rows + 127) / 128 * ((columns + 127) / 128) * matrices >= 108;
+  return columns > 64 && (rows + 127) / 128 * ((columns + 63) / 64) * matrices >= 108;
 }
 
 }  // namespace
@@ -367,7 +367,7 @@ void CudaBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, c
   } else if (e.c <= 32) {
     launch_input_grad<NarrowTile>(stream_, to, from, filters, e);
   } else if (fills_with_large_tiles(e.x_pixels(), e.c, e.groups)) {
-    launch_input_grad<WideTile>(stream_, to, from, filters, e);
+    launch_input_grad<LargeTile>(stream_, to, from, filters, e);
   } else {
     launch_input_grad<MediumTile>(stream_, to, from, filters, e);
   }
@@ -391,7 +391,7 @@ void CudaBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, 
   } else if (e.k <= 32) {
     launch_weight_grad<FlatTile>(device_, stream_, to, from, slopes, e);
   } else if (e.k > 64) {
-    launch_weight_grad<WideTile>(device_, stream_, to, from, slopes, e);
+    launch_weight_grad<LargeTile>(device_, stream_, to, from, slopes, e);
   } else {
     launch_weight_grad<MediumTile>(device_, stream_, to, from, slopes, e);
   }

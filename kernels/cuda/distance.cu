@@ -52,7 +52,7 @@ struct Nearest {
 
 /// partial [parts, M]: a block keeps the running minimum of 64 queries over the tiles of its part of the base. The M x
 /// N table exists a tile at a time, in registers.
-__global__ void __launch_bounds__(kTileThreads, DistanceTile::kBlocks)
+__global__ void __launch_bounds__(kTileThreads, 2)
     nearest_row_part_kernel(float* distance, int* index, MatrixAlongDepth queries, MatrixAlongDepth base,
                             std::int64_t row_tiles, std::int64_t part_rows) {
   using Tile = DistanceTile;

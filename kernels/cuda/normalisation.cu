@@ -119,7 +119,7 @@ struct Moments {
 };
 
 /// A warp per statistic joins its chunks.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     norm_statistics_join_kernel(float* mean, float* variance, const float* __restrict__ partial, Chunks chunks) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const std::int64_t statistics = static_cast<std::int64_t>(chunks.segments) * chunks.channels;

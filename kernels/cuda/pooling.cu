@@ -29,8 +29,9 @@ struct Window {
 };
 
 template <typename Index>
-__global__ void __launch_bounds__(kThreads) max_pool_kernel(float* y, int* index, const float* __restrict__ x,
-                                                            Index count, Image from, Image to, PoolGeometry geometry) {
+__global__ void __launch_bounds__(kThreads, 4)
+    max_pool_kernel(float* y, int* index, const float* __restrict__ x, Index count, Image from, Image to,
+                    PoolGeometry geometry) {
   for (Index i = static_cast<Index>(first_item()); i < count; i += static_cast<Index>(item_stride())) {
     const Element<Index> e = element_at(i, to);
     const Window window = Window::of(e.h, e.w, from, geometry);
@@ -127,7 +128,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// d_x gathers from the windows that cover it: p * stride - pad <= h < p * stride - pad + kernel.
 template <typename Index>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     avg_pool_backward_kernel(float* d_x, const float* __restrict__ d_y, Index count, Image to, Image from,
                              PoolGeometry g) {
   for (Index i = static_cast<Index>(first_item()); i < count; i += static_cast<Index>(item_stride())) {

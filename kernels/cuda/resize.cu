@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <ResizeMode kMode, typename Index>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     resize_backward_kernel(float* d_x, const float* __restrict__ d_y, Index count, Image to, Image from) {
   for (Index i = static_cast<Index>(first_item()); i < count; i += static_cast<Index>(item_stride())) {
     const Element<Index> e = element_at(i, to);

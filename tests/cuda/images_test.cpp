@@ -211,10 +211,10 @@ TEST(CudaIndex, PositionsPastTwoToThe31) {
   EXPECT_EQ(cuda::offset_of(image, e.n, e.h, e.w, e.c), i);
   EXPECT_THROW(cuda::Image::of({1, 1 << 16, 1 << 15, 1}), Error);
 
-  // A product of 2^40 sums in tiles of 128 x 128, and one too large for a launch.
+  // A product of 2^40 sums in tiles of 128 x 64, and one too large for a launch.
   using Tile = cuda::LargeTile;
   const cuda::TileGrid grid = cuda::TileGrid::make<Tile>(std::int64_t{1} << 30, 1 << 10, 64, 1);
-  EXPECT_EQ(grid.blocks(1), 1u << 26);
+  EXPECT_EQ(grid.blocks(1), 1u << 27);
   EXPECT_THROW(cuda::TileGrid::make<Tile>(std::int64_t{1} << 40, 1 << 10, 64, 1).blocks(1), Error);
 }
 
