@@ -156,7 +156,8 @@ void require_gpu() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {
     cudaGetLastError();
-    fail("device '{}': {} ({})", kName, cudaGetErrorString(status), cudaGetErrorName(status));
+    fail("device '{}': no driver or no GPU to compute on: {} ({})", kName, cudaGetErrorString(status),
+         cudaGetErrorName(status));
   }
   if (count == 0) fail("device '{}': this machine has no CUDA device", kName);
   check(cudaSetDevice(0), "cudaSetDevice");

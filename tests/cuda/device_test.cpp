@@ -1,0 +1,100 @@
+#include <cstring>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/backend.h"
+#include "kernels/cuda/cuda_device.h"
+#include "kernels/error.h"
+#include "kernels/simt/simt.h"
+#include "tensor/ops.h"
+
+namespace counterfoil::cuda_test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class CudaDevice : public testing::Test {
+ protected:
+  void TearDown() override { simt::set_faults({}); }
+
+  Device& device_ = cuda::open();
+};
+
+TEST_F(CudaDevice, NamesItself) {
+  EXPECT_EQ(device_.name(), "simt");
+  EXPECT_THAT(device_.description(), HasSubstr("compute capability"));
+  EXPECT_FALSE(device_.host_accessible());
+  EXPECT_EQ(&device_, &cuda::open());
+}
+
+TEST_F(CudaDevice, CopiesMoreThanTheStagingMemoryHolds) {
+  std::vector<std::uint32_t> values(2'400'007), found(values.size());
+  std::iota(values.begin(), values.end(), 17u);
+  const std::size_t bytes = values.size() * sizeof(std::uint32_t);
+  void* const data = device_.allocate(bytes);
+  void* const copy = device_.allocate(bytes);
+  device_.copy_from_host(data, values.data(), bytes);
+  device_.copy_within(copy, data, bytes);
+  device_.copy_to_host(found.data(), copy, bytes);
+  EXPECT_EQ(found, values);
+  device_.release(data, bytes);
+  device_.release(copy, bytes);
+}
+
+TEST_F(CudaDevice, CopiesTakeTheHostsValuesWhenTheyAreCalled) {
+  Tensor x = Tensor::full({4}, 1, DType::f32, device_);
+  float source[4] = {1, 2, 3, 4};
+  device_.copy_from_host(x.mutable_view().data, source, sizeof source);
+  std::fill_n(source, 4, -1.0f);  // nothing has run yet: streams are lazy
+  EXPECT_THAT(binary(BinaryOp::add, x, x).to_doubles(), testing::ElementsAre(2, 4, 6, 8));
+}
+
+TEST_F(CudaDevice, MemoryIsReusedAndCounted) {
+  device_.trim();
+  device_.reset_high_water();
+  const MemoryUse before = device_.memory_use();
+  void* const first = device_.allocate(1 << 20);
+  EXPECT_EQ(device_.memory_use().in_use, before.in_use + (1 << 20));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 256, 0u);
+  device_.release(first, 1 << 20);
+  EXPECT_EQ(device_.allocate(1 << 20), first);
+  device_.release(first, 1 << 20);
+  EXPECT_EQ(device_.memory_use().high_water, before.in_use + (1 << 20));
+  EXPECT_EQ(device_.memory_use().system_calls, before.system_calls + 1);
+}
+
+TEST_F(CudaDevice, OutOfMemoryIsAnError) {
+  simt::set_faults({.memory = 1 << 20});
+  EXPECT_THAT([&] { device_.allocate(std::size_t{1} << 30); },
+              testing::ThrowsMessage<Error>(AllOf(HasSubstr("simt: out of memory"), HasSubstr("in use"))));
+}
+
+TEST_F(CudaDevice, AFailedKernelIsNamedByTheNextWait) {
+  Tensor x = Tensor::full({4}, 1, DType::f32, device_);
+  device_.synchronize();
+  simt::set_faults({.launch = 1});
+  device_.backend().fill(x.mutable_view(), 2);
+  EXPECT_THAT([&] { device_.synchronize(); }, testing::ThrowsMessage<Error>(AllOf(HasSubstr("cudaStreamSynchronize"),
+                                                                                  HasSubstr("fill_vectors_kernel"))));
+  device_.backend().fill(x.mutable_view(), 3);
+  EXPECT_THAT(x.to_doubles(), testing::Each(3.0));
+}
+
+TEST_F(CudaDevice, ARefusedLaunchNamesKernelAndGeometry) {
+  Tensor x = Tensor::full({4}, 1, DType::f32, device_);
+  simt::set_faults({.refused_launch = 1});
+  EXPECT_THAT([&] { device_.backend().unary(UnaryOp::exp, x.mutable_view(), x.view(), 0, 0); },
+              testing::ThrowsMessage<Error>(AllOf(HasSubstr("map1_kernel"), HasSubstr("block 256x1x1"))));
+}
+
+TEST_F(CudaDevice, FloatsAreF32) {
+  Tensor x = Tensor::full({4}, 1, DType::f64, device_);
+  EXPECT_THAT([&] { device_.backend().unary(UnaryOp::exp, x.mutable_view(), x.view(), 0, 0); },
+              testing::ThrowsMessage<Error>(HasSubstr("unary: expected f32 arrays")));
+}
+
+}  // namespace
+}  // namespace counterfoil::cuda_test
