@@ -26,9 +26,9 @@ __device__ __forceinline__ void load_along(float (&values)[width], const float* 
 }
 
 /// Out [rows, columns], columns a multiple of `width`: two arrays of one shape or a scalar (one row), a number per
-/// channel (columns) or per image (rows).
+/// channel (columns) or per image (rows). Four blocks at least: asked for no number, ptxas spills around a division.
 template <BinaryOp op, int width>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     binary_rows_kernel(float* out, const float* a, const float* b, std::int64_t groups, Divisor<std::uint32_t> columns,
                        bool one_row, Step step_a, Step step_b) {
   for (std::int64_t i = first_item(); i < groups; i += item_stride()) {
