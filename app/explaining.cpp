@@ -22,15 +22,18 @@ ExplainerRun load_explainer(const std::filesystem::path& folder, Device& device)
 std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images) {
   constexpr std::int64_t kPart = 64;  // images explained at a time
   std::map<std::string, std::vector<Tensor>> parts;
-  const NoGrad no_grad;
+  const auto probabilities = [&](const Tensor& shown) {
+    const NoGrad no_grad;  // around the classifier alone: some methods explain by gradients
+    return explained.classifier.probabilities(shown).value();
+  };
   for (std::int64_t first = 0; first < images.shape()[0]; first += kPart) {
     const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
     parts["input"].push_back(x);
-    parts["probabilities.input"].push_back(explained.classifier.probabilities(x).value());
+    parts["probabilities.input"].push_back(probabilities(x));
     for (const auto& [name, tensor] : explained.explainer.explain(x)) {
       parts[name].push_back(tensor);
       if (tensor.shape() == x.shape() && name != "map") {
-        parts["probabilities." + name].push_back(explained.classifier.probabilities(tensor).value());
+        parts["probabilities." + name].push_back(probabilities(tensor));
       }
     }
   }

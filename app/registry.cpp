@@ -1,9 +1,14 @@
 #include "app/registry.h"
 
 #include "kernels/error.h"
+#include "methods/bbmp.h"
 #include "methods/classifier_training.h"
 #include "methods/cyce.h"
+#include "methods/cycsae.h"
 #include "methods/explaingan.h"
+#include "methods/mgen.h"
+#include "methods/sagen.h"
+#include "methods/ssye.h"
 #include "methods/syce.h"
 #include "metrics/embedding.h"
 #include "tensor/nearest_name.h"
@@ -58,9 +63,16 @@ template <typename Config>
 struct ExplainerRunConfig {
   Config method;
   ClassifierKey classifier;
+  std::string against_all;
   void declare(nn::Keys& keys) {
     classifier.declare(keys);
+    keys.add("against_all", against_all,
+             "of a classifier of several classes, the one to explain against all others; empty: it has two");
     method.declare(keys);
+  }
+  nn::Classifier& open(const TrainingInputs& inputs) const {
+    return against_all.empty() ? inputs.open_classifier(classifier.run)
+                               : inputs.open_one_against_all(classifier.run, against_all);
   }
 };
 
@@ -69,9 +81,9 @@ template <typename Method, typename Config>
 Kind explainer(std::string name, std::string summary, std::int64_t default_steps) {
   return kind<ExplainerRunConfig<Config>>(std::move(name), std::move(summary), default_steps,
                                           [](const ExplainerRunConfig<Config>& config, const TrainingInputs& inputs) {
-                                            return std::make_unique<Method>(
-                                                config.method, inputs.open_classifier(config.classifier.run),
-                                                inputs.splits.train, inputs.seed, inputs.device);
+                                            return std::make_unique<Method>(config.method, config.open(inputs),
+                                                                            inputs.splits.train, inputs.seed,
+                                                                            inputs.device);
                                           });
 }
 
@@ -89,6 +101,15 @@ std::vector<Kind> make_kinds() {
       explainer<methods::Cyce, methods::CyceConfig>("cyce", "cyclic conditioned explanation (Charachon et al.)", 6000),
       explainer<methods::Cyce, methods::CycleganConfig>("cyclegan",
                                                         "CyCE without the classifier (Zhu et al.), the peer", 6000),
+      explainer<methods::Ssye, methods::SsyeConfig>("ssye", "SyCE with a single generator (Charachon et al.)", 6000),
+      explainer<methods::Cycsae, methods::CycsaeConfig>(
+          "cycsae", "cyclic explanation with a stable and an adversarial head (Charachon et al.)", 6000),
+      explainer<methods::Sagen, methods::SagenConfig>(
+          "sagen", "similar and adversarial images of one generator, no discriminator (Charachon et al.)", 4000),
+      explainer<methods::Mgen, methods::MgenConfig>(
+          "mgen", "a generator of masks that keep and destroy the decision (Dabkowski and Gal)", 4000),
+      explainer<methods::Bbmp, methods::BbmpConfig>(
+          "bbmp", "a mask optimised for each image when it is explained; 0 steps (Fong and Vedaldi)", 0),
       explainer<methods::Explaingan, methods::ExplainganConfig>(
           "explaingan", "a masked change to the other class (Samangouei et al.)", 6000),
   };

@@ -23,6 +23,8 @@ struct TrainingInputs {
   /// The classifier of a finished `train classifier` run; it lives as long as what is made here. Throws Error that says
   /// why there is none.
   std::function<nn::Classifier&(const std::string& run_directory)> open_classifier;
+  /// The same as a classifier of two classes: the named one, as class 1, against all the others.
+  std::function<nn::Classifier&(const std::string& run_directory, const std::string& class_name)> open_one_against_all;
 };
 
 /// One configurable trainable thing: its config struct and how it is made.

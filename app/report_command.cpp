@@ -125,6 +125,15 @@ class Gallery {
   std::map<std::string, std::vector<float>> values_;
 };
 
+/// What the explained classifier's classes 0 and 1 are called.
+std::vector<std::string> decision_names(const ExplainerRun& explained, const data::Dataset& test) {
+  for (const nn::Keys::Key& key : explained.run.settings->keys().list()) {
+    if (key.name == "against_all" && key.value() != nn::KeyValue(std::string()))
+      return {"any other", nn::to_text(key.value())};
+  }
+  return test.class_names;
+}
+
 }  // namespace
 
 int report_command(const ReportArguments& arguments) {
@@ -139,7 +148,7 @@ int report_command(const ReportArguments& arguments) {
   const Gallery gallery(explain_images(
       explained, gather_rows(images, Tensor::from(queries, {static_cast<std::int64_t>(queries.size())}, device))));
 
-  const std::vector<std::string>& names = test.class_names;
+  const std::vector<std::string> names = decision_names(explained, test);
   Report report;
   report.title = fmt::format("{}: why {} and not {}?", explained.run.settings->kind().name, names[0], names[1]);
   report.introduction = fmt::format(
@@ -153,7 +162,8 @@ int report_command(const ReportArguments& arguments) {
   if (gallery.has("map")) report.columns.emplace_back("explanation map");
   for (std::size_t row = 0; row < queries.size(); ++row) {
     const auto query = static_cast<std::size_t>(queries[row]);
-    Report::Row shown{fmt::format("test {} ({})", query, names[static_cast<std::size_t>(test.labels[query])]), {}};
+    Report::Row shown{
+        fmt::format("test {} ({})", query, test.class_names[static_cast<std::size_t>(test.labels[query])]), {}};
     shown.pictures.push_back(gallery.image("input", row));
     if (gallery.has("stable")) shown.pictures.push_back(gallery.image("stable", row));
     shown.pictures.push_back(gallery.image("counterfactual", row));

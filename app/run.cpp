@@ -1,11 +1,13 @@
 #include "app/run.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/ranges.h>
 
 #include "kernels/error.h"
 #include "methods/classifier_training.h"
+#include "methods/one_against_all.h"
 #include "tensor/nearest_name.h"
 #include "tensor/safetensors.h"
 
@@ -17,8 +19,11 @@ void make_trainable(Run& run) {
   const auto open_classifier = [&run](const std::string& folder) -> nn::Classifier& {
     return *run.classifiers.emplace_back(load_classifier(folder, *run.device));
   };
+  const auto open_one_against_all = [&run](const std::string& folder, const std::string& name) -> nn::Classifier& {
+    return *run.classifiers.emplace_back(load_one_against_all(folder, name, *run.device));
+  };
   const TrainingInputs inputs{run.data.splits, static_cast<std::uint64_t>(run.settings->run().seed), *run.device,
-                              open_classifier};
+                              open_classifier, open_one_against_all};
   run.trainable = run.settings->recipe().make(inputs);
 }
 
@@ -100,14 +105,38 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
   return run;
 }
 
-std::shared_ptr<nn::Classifier> load_classifier(const std::filesystem::path& folder, Device& device) {
+namespace {
+
+struct ClassifierRun {
+  std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
+  std::vector<std::string> class_names;
+};
+
+ClassifierRun load_classifier_run(const std::filesystem::path& folder, Device& device) {
   if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
   const auto run = std::make_shared<Run>(load_run(folder, device));
   auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
   if (training == nullptr) {
     fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
   }
-  return {run, &training->classifier()};
+  return {{run, &training->classifier()}, run->data.splits.train.class_names};
+}
+
+}  // namespace
+
+std::shared_ptr<nn::Classifier> load_classifier(const std::filesystem::path& folder, Device& device) {
+  return load_classifier_run(folder, device).classifier;
+}
+
+std::shared_ptr<nn::Classifier> load_one_against_all(const std::filesystem::path& folder, const std::string& name,
+                                                     Device& device) {
+  const ClassifierRun run = load_classifier_run(folder, device);
+  const auto found = std::ranges::find(run.class_names, name);
+  if (found == run.class_names.end()) {
+    fail("{}: it knows no class {}; its classes are {}", folder.string(), in_quotes(name),
+         fmt::join(run.class_names, ", "));
+  }
+  return std::make_shared<methods::OneAgainstAll>(run.classifier, static_cast<int>(found - run.class_names.begin()));
 }
 
 }  // namespace counterfoil::app

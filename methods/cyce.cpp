@@ -13,25 +13,26 @@ void CyceConfig::declare(nn::Keys& keys) {
 
 Cyce::Cyce(const CyceConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
            Device& device)
-    : GeneratorPair(config, classifier, train, seed, device), config_(config) {}
+    : GeneratorPair(config, config.unet(train), Generators::two, classifier, train, seed, device), config_(config) {}
 
-GeneratorPair::GeneratorLoss Cyce::generator_loss(const Variable& x, int source) {
+GeneratorLoss Cyce::generator_loss(const Variable& x, int source) {
   const Variable adversarial = generate(source, x);           // [N,H,W,C]
   const Variable cycled = generate(1 - source, adversarial);  // [N,H,W,C]
 
-  const Variable l_d_cy = mixed_distance(x, cycled);     // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
-  const Variable l_d_g = gan_loss(adversarial, source);  // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
-  GeneratorLoss loss{l_d_cy * config_.weight_cycle + l_d_g * config_.weight_generator_gan,
-                     {{"L_d_cy", l_d_cy}, {"L_D_g", l_d_g}}};
-  if (config_.weight_classifier_adversarial == 0 && config_.weight_classifier_cycle == 0) return loss;
-
-  const Decisions decisions = decide(x.value());
-  const Variable l_f_a = classifier_loss(adversarial, decisions.opposite);  // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
-  const Variable l_f_cy = classifier_loss(cycled, decisions.same);          // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
-  loss.total = loss.total + l_f_a * config_.weight_classifier_adversarial + l_f_cy * config_.weight_classifier_cycle;
-  loss.terms.emplace_back("L_f_a", l_f_a);
-  loss.terms.emplace_back("L_f_cy", l_f_cy);
-  return loss;
+  std::vector<WeightedTerm> terms = {
+      // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
+      {"L_d_cy", config_.weight_cycle, mixed_distance(x, cycled)},
+      // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
+  };
+  if (config_.weight_classifier_adversarial != 0 || config_.weight_classifier_cycle != 0) {
+    const Decisions decisions = decide(x.value());
+    // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
+    terms.push_back({"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)});
+    // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
+    terms.push_back({"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, decisions.same)});
+  }
+  return weigh(terms);
 }
 
 Explanation Cyce::explain(const Tensor& x) {

@@ -1,48 +1,22 @@
 #include "methods/generator_pair.h"
 
 #include "autograd/ops.h"
-#include "methods/augmentation_keys.h"
 #include "nn/losses.h"
 
 namespace counterfoil::methods {
 
-Variable mixed_distance(const Variable& a, const Variable& b) {
-  return (l1_loss(a, b) + l2_loss(a, b)) * 0.5;
-}
-
 void GeneratorPairConfig::declare(nn::Keys& keys) {
-  keys.add("batch", batch, 1, 4096, "images per step and domain");
-  keys.add("generator_learning_rate", generator_learning_rate, 0, 1, "of Adam for g0 and g1");
+  ImageGeneratorConfig::declare(keys);
   keys.add("discriminator_learning_rate", discriminator_learning_rate, 0, 1, "of Adam for D0 and D1");
-  keys.add("beta1", beta1, 0, 0.999999, "of Adam");
-  keys.add("beta2", beta2, 0, 0.999999, "of Adam");
   keys.add("weight_generator_gan", weight_generator_gan, 0, 1e6, "lambda_D: fooling the discriminators, eq. 21");
   keys.add("weight_discriminator", weight_discriminator, 0, 1e6, "lambda_D^d: the discriminators' own loss, eq. 22");
   keys.add("weight_gradient_penalty", weight_gradient_penalty, 0, 1e6, "lambda_gp^d: gradient penalty, eq. 22");
-  keys.add("generator_width", generator_width, 1, 1024, "channels of the U-Net's finest level; doubles per level");
-  keys.add("generator_levels", generator_levels, 1, 6, "times the U-Net halves the image");
-  keys.add("batch_norm", batch_norm, {"frozen", "batch"},
-           "statistics of the generators' batch norm in training: none (a plain affine map) or the batch's");
-  keys.add("dropout", dropout, 0, 0.99, "probability after each convolution block of the generators");
-  keys.add("output", output, {"clip", "sigmoid"}, "how the generators' output is kept in [0, 1]");
   keys.add("discriminator_width", discriminator_width, 1, 1024,
            "channels of the first level; grows by as many per level");
   keys.add("discriminator_levels", discriminator_levels, 1, 6, "times the discriminators halve the image");
-  declare_augmentation(keys, augmentation);
 }
 
 namespace {
-
-nn::UNetOptions unet_options(const GeneratorPairConfig& config, const data::Dataset& images) {
-  nn::UNetOptions options;
-  options.channels = options.outputs = images.channels;
-  options.widths.clear();
-  for (std::int64_t level = 0; level <= config.generator_levels; ++level)
-    options.widths.push_back(config.generator_width << level);
-  options.dropout = config.dropout;
-  options.output = config.output == "sigmoid" ? nn::UNetOutput::sigmoid : nn::UNetOutput::clip;
-  return options;
-}
 
 nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& config, const data::Dataset& images) {
   nn::SyceDiscriminatorOptions options;
@@ -55,8 +29,8 @@ nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& co
 
 }  // namespace
 
-GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& classifier, const data::Dataset& train,
-                             std::uint64_t seed, Device& device)
+GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, const nn::UNetOptions& unet, Generators generators,
+                             nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed, Device& device)
     : config_(config),
       classifier_(classifier),
       device_(device),
@@ -65,36 +39,39 @@ GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& 
       penalty_random_(seed, "penalty"),
       batches_("generator pair", classifier, train, config.batch, config.augmentation, seed, device) {
   const nn::Init init{weights_random_, device_};
-  const AdamStep generator_step{config.generator_learning_rate, config.beta1, config.beta2};
   const AdamStep discriminator_step{config.discriminator_learning_rate, config.beta1, config.beta2};
   nn::NamedParameters generator_parameters;
   for (std::size_t i = 0; i < 2; ++i) {
     const std::string index = std::to_string(i);
-    generators_[i] = std::make_unique<nn::UNet>(init, unet_options(config, train));
+    if (i == 0 || generators == Generators::two) {
+      const std::string name = generators == Generators::one ? "g" : "g" + index;
+      generators_.push_back(std::make_unique<nn::UNet>(init, unet));
+      for (auto& parameter : generators_[i]->named_parameters(name + ".")) generator_parameters.push_back(parameter);
+      state_.modules.emplace_back(name, generators_[i].get());
+    }
     discriminators_[i] = std::make_unique<nn::SyceDiscriminator>(init, discriminator_options(config, train));
-    for (auto& parameter : generators_[i]->named_parameters("g" + index + "."))
-      generator_parameters.push_back(parameter);
     discriminator_optimisers_[i] =
         nn::adam(discriminators_[i]->named_parameters("d" + index + "."), discriminator_step);
-    state_.modules.emplace_back("g" + index, generators_[i].get());
     state_.modules.emplace_back("d" + index, discriminators_[i].get());
     state_.optimisers.emplace_back("d" + index, discriminator_optimisers_[i].get());
   }
-  generator_optimiser_ = nn::adam(generator_parameters, generator_step);
+  generator_optimiser_ = nn::adam(generator_parameters, config.adam());
   state_.optimisers.emplace_back("generators", generator_optimiser_.get());
   state_.randoms.emplace_back("dropout", &dropout_random_);
   state_.randoms.emplace_back("penalty", &penalty_random_);
   batches_.remember_in(state_);
 }
 
-Variable GeneratorPair::generate(int generator, const Variable& x) {
-  nn::Pass pass = nn::Pass::train(dropout_random_);
-  pass.batch_statistics = config_.batch_norm == "batch";
-  return generators_[static_cast<std::size_t>(generator)]->forward(x, pass);
+Variable GeneratorPair::generate(int i, const Variable& x) {
+  return generator(i).forward(x, config_.training_pass(dropout_random_));
 }
 
-Variable GeneratorPair::generate_eval(int generator, const Variable& x) {
-  return generators_[static_cast<std::size_t>(generator)]->forward(x, nn::Pass::eval());
+Variables GeneratorPair::generate_heads(int i, const Variable& x) {
+  return generator(i).forward_heads(x, config_.training_pass(dropout_random_));
+}
+
+Variable GeneratorPair::generate_eval(int i, const Variable& x) {
+  return generator(i).forward(x, nn::Pass::eval());
 }
 
 Variable GeneratorPair::gan_loss(const Variable& adversarial, int source) {

@@ -2,11 +2,12 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
-#include "data/augmentation.h"
 #include "data/dataset.h"
 #include "methods/decision_domains.h"
 #include "methods/explainer.h"
+#include "methods/generator_training.h"
 #include "nn/classifier.h"
 #include "nn/keys.h"
 #include "nn/models/syce_discriminator.h"
@@ -22,51 +23,40 @@ namespace counterfoil::methods {
 ///   1. one step of both generators on a batch of chi_0,
 ///   2. one step of both generators on a batch of chi_1,
 ///   3. one step of D_0 and one of D_1 on the same batches and newly generated images.
-/// What the generators minimise is left to the method: SyCE, CyCE and CycleGAN differ in nothing else.
-struct GeneratorPairConfig {
-  double generator_learning_rate = 1e-4;      ///< supplement E.1
+/// What the generators minimise is left to the method, and how they are built: SSyE has one network for both, CyCSAE
+/// two heads on each.
+struct GeneratorPairConfig : ImageGeneratorConfig {
   double discriminator_learning_rate = 2e-4;  ///< supplement E.1
-  double beta1 = 0.9, beta2 = 0.999;          ///< Adam; not given in the paper: the frameworks' defaults
-  std::int64_t batch = 64;                    ///< per domain; supplement E.1, digits
   double weight_generator_gan = 0.25;         ///< lambda_D, supplement table 1
   double weight_discriminator = 1.0;          ///< lambda_D^d, supplement table 1
   double weight_gradient_penalty = 1.0;       ///< lambda_gp^d, supplement table 1
-  std::int64_t generator_width = 16;          ///< channels of the U-Net's finest level; doubles per level
-  std::int64_t generator_levels = 2;          ///< times the U-Net halves the image; supplement E.1, digits
-  std::string batch_norm = "frozen";          ///< or batch; deviation 4 of methods/syce.h
-  double dropout = 0;                         ///< supplement E.1: 0.1 to 0.2 "may be added"; deviation 4 too
-  std::string output = "clip";                ///< or sigmoid; supplement E.1: the clip is better for digits
   std::int64_t discriminator_width = 32;      ///< channels of the first level; grows by as many per level
   std::int64_t discriminator_levels = 3;      ///< the paper says 2 for digits, the released configuration has 3
-  data::AugmentationOptions augmentation;     ///< supplement E.1: as for the classifier
 
   void declare(nn::Keys& keys);
 };
 
-/// Mean of the L1 and L2 distances, ||a - b||_{1,2} of eq. 11: (mean |a - b| + mean (a - b)^2) / 2 over every pixel.
-Variable mixed_distance(const Variable& a, const Variable& b);
-
 class GeneratorPair : public Explainer {
  public:
-  /// `classifier` has two classes and outlives this; `train` is copied. Throws Error when a domain is smaller than a
-  /// batch.
-  GeneratorPair(const GeneratorPairConfig& config, nn::Classifier& classifier, const data::Dataset& train,
-                std::uint64_t seed, Device& device);
-
   nn::LossTerms train_step() final;
   std::int64_t images_per_step() const final { return 2 * config_.batch; }
 
  protected:
-  /// A loss to minimise, and its terms for the record, before their weights.
-  struct GeneratorLoss {
-    Variable total;
-    std::vector<std::pair<std::string, Variable>> terms;
-  };
+  /// How many networks the two generators are.
+  enum class Generators : std::uint8_t { two, one };
+
+  /// `classifier` has two classes and outlives this; `train` is copied. `unet` is what the generators are built as.
+  /// Throws Error when a domain is smaller than a batch.
+  GeneratorPair(const GeneratorPairConfig& config, const nn::UNetOptions& unet, Generators generators,
+                nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed, Device& device);
+
   /// The method's loss for a batch x of the domain `source`: g_source leads out of it, g_{1 - source} back.
   virtual GeneratorLoss generator_loss(const Variable& x, int source) = 0;
 
-  Variable generate(int generator, const Variable& x);         ///< g_i(x) in training mode
-  Variable generate_eval(int generator, const Variable& x);    ///< g_i(x) in eval mode
+  Variable generate(int i, const Variable& x);         ///< g_i(x) in training mode: the first head's image
+  Variables generate_heads(int i, const Variable& x);  ///< the images of every head of g_i, in training mode
+  Variable generate_eval(int i, const Variable& x);    ///< g_i(x) in eval mode
+  nn::UNet& generator(int i) { return *generators_[static_cast<std::size_t>(i) % generators_.size()]; }
   Variable gan_loss(const Variable& adversarial, int source);  ///< eq. 21: L_bce(1, D_{1 - source}(x_a))
   /// L_bce(c, f(x)) where c are i32 classes: eq. 9, 12 and 14 with the targets they name.
   Variable classifier_loss(const Variable& x, const Tensor& classes) { return classifier_.loss(x, classes); }
@@ -85,7 +75,7 @@ class GeneratorPair : public Explainer {
   nn::Classifier& classifier_;
   Device& device_;
   Random weights_random_, dropout_random_, penalty_random_;
-  std::array<std::unique_ptr<nn::UNet>, 2> generators_;
+  std::vector<std::unique_ptr<nn::UNet>> generators_;  // one or two
   std::array<std::unique_ptr<nn::SyceDiscriminator>, 2> discriminators_;
   std::unique_ptr<nn::Optimiser> generator_optimiser_;
   std::array<std::unique_ptr<nn::Optimiser>, 2> discriminator_optimisers_;

@@ -15,28 +15,29 @@ void SyceConfig::declare(nn::Keys& keys) {
 
 Syce::Syce(const SyceConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
            Device& device)
-    : GeneratorPair(config, classifier, train, seed, device), config_(config) {}
+    : GeneratorPair(config, config.unet(train), Generators::two, classifier, train, seed, device), config_(config) {}
 
-GeneratorPair::GeneratorLoss Syce::generator_loss(const Variable& x, int source) {
+GeneratorLoss Syce::generator_loss(const Variable& x, int source) {
   const Variable adversarial = generate(source, x);           // [N,H,W,C]
   const Variable stable = generate(source, adversarial);      // [N,H,W,C]
   const Variable cycled = generate(1 - source, adversarial);  // [N,H,W,C]
   const Decisions decisions = decide(x.value());
 
-  const Variable l_d_s = mixed_distance(x, stable);                         // eq. 11: ||x - g_i(g_i(x))||_{1,2}
-  const Variable l_d_cy = mixed_distance(x, cycled);                        // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
-  const Variable l_f_a = classifier_loss(adversarial, decisions.opposite);  // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
-  const Variable l_f_s = classifier_loss(stable, decisions.same);           // eq. 12: L_bce(c_f(x), f(g_i(g_i(x))))
-  const Variable l_f_cy = classifier_loss(cycled, decisions.same);          // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
-  const Variable l_d_g = gan_loss(adversarial, source);                     // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
-
   // Eq. 15, with eq. 21 in the place of -L_D
-  const Variable total = l_d_s * config_.weight_symmetry + l_d_cy * config_.weight_cycle +
-                         l_f_a * config_.weight_classifier_adversarial + l_f_s * config_.weight_classifier_symmetry +
-                         l_f_cy * config_.weight_classifier_cycle + l_d_g * config_.weight_generator_gan;
-  return {
-      total,
-      {{"L_d_s", l_d_s}, {"L_d_cy", l_d_cy}, {"L_f_a", l_f_a}, {"L_f_s", l_f_s}, {"L_f_cy", l_f_cy}, {"L_D_g", l_d_g}}};
+  return weigh({
+      // eq. 11: ||x - g_i(g_i(x))||_{1,2}
+      {"L_d_s", config_.weight_symmetry, mixed_distance(x, stable)},
+      // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
+      {"L_d_cy", config_.weight_cycle, mixed_distance(x, cycled)},
+      // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
+      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)},
+      // eq. 12: L_bce(c_f(x), f(g_i(g_i(x))))
+      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, decisions.same)},
+      // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
+      {"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, decisions.same)},
+      // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
+  });
 }
 
 Explanation Syce::explain(const Tensor& x) {

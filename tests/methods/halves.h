@@ -157,8 +157,9 @@ void expect_same_bits_however_trained(Make&& make) {
 }
 
 /// Compares the gradient that an optimiser was last given, over the parameters of some modules (named as in the
-/// training state), with that of an independently written loss. The optimiser has beta1 = 0, so that its first moment
-/// is that gradient, and a rate of 0, so that nothing has moved. Returns the gradient's norm.
+/// training state, and in front of the optimiser's names if it has several), with that of an independently written
+/// loss. The optimiser has beta1 = 0, so that its first moment is that gradient, and a rate of 0, so that nothing has
+/// moved. Returns the gradient's norm.
 inline double expect_last_gradient(nn::Trainable& trainable, const std::string& optimiser,
                                    const std::vector<std::string>& modules, const Variable& loss) {
   const State moments = optimiser_named(trainable, optimiser).state("");
@@ -166,7 +167,8 @@ inline double expect_last_gradient(nn::Trainable& trainable, const std::string& 
   Variables parameters;
   for (const std::string& module : modules) {
     for (const auto& [name, parameter] : module_named(trainable, module).named_parameters(module + ".")) {
-      names.push_back(name);
+      names.push_back(modules.size() == 1 && !moments.contains(name + ".exp_avg") ? name.substr(module.size() + 1)
+                                                                                  : name);
       parameters.push_back(parameter);
     }
   }

@@ -22,16 +22,22 @@ class Strokes {
  public:
   static constexpr std::int64_t kExtent = 14;
 
-  Strokes() : train_(shrunk(data::synthetic_pairs(data::Difference::stroke, 512, 1).images)) {
+  enum class Queries : std::uint8_t { both, closed };  ///< test images of either class, or closed rings alone
+
+  explicit Strokes(Queries queries = Queries::both)
+      : train_(shrunk(data::synthetic_pairs(data::Difference::stroke, 512, 1).images)) {
     const data::SyntheticPairs pairs = data::synthetic_pairs(data::Difference::stroke, 64, 2);
-    test_ = shrunk(pairs.images);
-    for (std::size_t i = 0; i < pairs.masks.size() / (28 * 28); ++i) {
+    std::vector<std::int32_t> chosen;
+    for (std::size_t i = 0; i < pairs.images.labels.size(); ++i) {
+      if (queries == Queries::closed && pairs.images.labels[i] == 0) continue;
+      chosen.push_back(static_cast<std::int32_t>(i));
       for (std::size_t p = 0; p < kExtent * kExtent; ++p) {
         const std::size_t at = i * 28 * 28 + (p / kExtent) * 2 * 28 + (p % kExtent) * 2;
         masks_.push_back(static_cast<std::uint8_t>(pairs.masks[at] | pairs.masks[at + 1] | pairs.masks[at + 28] |
                                                    pairs.masks[at + 29]));
       }
     }
+    test_ = shrunk(pairs.images.subset(chosen));
     train_classifier();
   }
 
@@ -126,7 +132,7 @@ class Strokes {
     const std::vector<std::int32_t> decided = classifier_->decisions(test_images()).to_vector<std::int32_t>();
     int right = 0;
     for (std::size_t i = 0; i < decided.size(); ++i) right += decided[i] == test_.labels[i] ? 1 : 0;
-    EXPECT_GE(right, 62) << "of 64: the classifier did not learn the problem";
+    EXPECT_GE(right, 0.95 * static_cast<double>(decided.size())) << " the classifier did not learn the problem";
   }
 
   data::Dataset train_, test_;

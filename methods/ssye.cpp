@@ -1,0 +1,50 @@
+#include "methods/ssye.h"
+
+#include "autograd/ops.h"
+
+namespace counterfoil::methods {
+
+void SsyeConfig::declare(nn::Keys& keys) {
+  GeneratorPairConfig::declare(keys);
+  keys.add("weight_symmetry", weight_symmetry, 0, 1e6, "lambda_d^s: distance of g(g(x)) to x, eq. 11");
+  keys.add("weight_classifier_adversarial", weight_classifier_adversarial, 0, 1e6, "lambda_f^a: g(x) crosses, eq. 9");
+  keys.add("weight_classifier_symmetry", weight_classifier_symmetry, 0, 1e6, "lambda_f^s: g(g(x)) returns, eq. 12");
+  keys.add("extra_blocks", extra_blocks, 0, 16, "convolution blocks between the U-Net and its output");
+}
+
+nn::UNetOptions SsyeConfig::unet(const data::Dataset& images) const {
+  nn::UNetOptions options = GeneratorPairConfig::unet(images);
+  options.extra_blocks = static_cast<int>(extra_blocks);
+  return options;
+}
+
+Ssye::Ssye(const SsyeConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
+           Device& device)
+    : GeneratorPair(config, config.unet(train), Generators::one, classifier, train, seed, device), config_(config) {}
+
+GeneratorLoss Ssye::generator_loss(const Variable& x, int source) {
+  const Variable adversarial = generate(source, x);       // [N,H,W,C]
+  const Variable stable = generate(source, adversarial);  // [N,H,W,C]
+  const Decisions decisions = decide(x.value());
+
+  // Eq. 15 without L_d^cy and L_f^cy (supplement A.1, "Framework")
+  return weigh({
+      // eq. 11: ||x - g(g(x))||_{1,2}
+      {"L_d_s", config_.weight_symmetry, mixed_distance(x, stable)},
+      // eq. 9: L_bce(1 - c_f(x), f(g(x)))
+      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)},
+      // eq. 12: L_bce(c_f(x), f(g(g(x))))
+      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, decisions.same)},
+      // eq. 21: L_bce(1, D_{1-i}(g(x)))
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
+  });
+}
+
+Explanation Ssye::explain(const Tensor& x) {
+  const NoGrad no_grad;
+  const Tensor counterfactual = generate_eval(0, x).value();
+  const Tensor stable = generate_eval(0, counterfactual).value();
+  return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
+}
+
+}  // namespace counterfoil::methods
