@@ -8,14 +8,17 @@ sources = $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
 help:
 	@echo 'make demo          real digits to runs/demo/report.html, from nothing, at most 10 minutes on 2 cores'
 	@echo 'make test          build and run every test'
-	@echo 'make build         build/counterfoil'
+	@echo 'make build         build/counterfoil, and where nvcc is found build/libcounterfoil_cuda.so'
 	@echo 'make bench         every primitive and one training step of each method, against the peak of this machine'
 	@echo 'make bench-peers   the same training steps in PyTorch, interleaved with ours (PYTHON=... names another Python)'
 	@echo 'make format        clang-format on every source; make format-check only reports'
 	@echo 'make tidy          clang-tidy on every source'
 	@echo 'make clean         removes build*/ but no runs'
 
-demo: build
+demo:
+	scripts/install_packages build
+	cmake --preset program
+	cmake --build --preset program --target counterfoil
 	scripts/demo
 
 test:
