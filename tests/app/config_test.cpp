@@ -1,5 +1,7 @@
 #include "app/config.h"
 
+#include <random>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +53,37 @@ TEST(Config, WhatHasTheSameBytesLeavesOutWhereItRan) {
   EXPECT_EQ(one.to_toml(true), two.to_toml(true));
   two.keys().set("steps", std::int64_t{3});
   EXPECT_NE(one.to_toml(true), two.to_toml(true));
+}
+
+// Thousands of mutations of a valid file: it reads, or throws Error, on one line; never anything else.
+TEST(Config, MutatedFilesReadOrThrow) {
+  const std::string valid = Settings(kind_named("classifier")).to_toml();
+  std::mt19937_64 engine(1);
+  const auto pick = [&](std::size_t bound) { return static_cast<std::size_t>(engine() % bound); };
+  int refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string mutated = valid;
+    for (std::size_t changes = 1 + pick(3); changes > 0; --changes) {
+      const std::size_t at = pick(mutated.size());
+      switch (pick(4)) {
+        case 0:
+          mutated[at] = static_cast<char>(pick(256));
+          break;
+        case 1:
+          mutated[at] = "0123456789.-+e[]{}\"'=\n#\\"[pick(23)];
+          break;
+        case 2:
+          mutated.erase(at, 1 + pick(8));
+          break;
+        default:
+          mutated.insert(at, mutated.substr(pick(mutated.size()), 1 + pick(16)));
+      }
+    }
+    const std::string message = complaint(mutated);
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    refused += message != "(no error)" ? 1 : 0;
+  }
+  EXPECT_GT(refused, 1500);
 }
 
 TEST(Config, EachFaultHasItsLine) {
