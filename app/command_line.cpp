@@ -117,13 +117,18 @@ void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action)
       ->required()
       ->type_name("FILE...");
   command->add_option("--output", arguments.output, "safetensors file to write")->required()->type_name("FILE");
+  command
+      ->add_option("--target", arguments.target,
+                   "class to explain towards, of a method that can choose; default: of each image the class that the "
+                   "classifier finds most likely after the one it decides")
+      ->type_name("CLASS");
   command->add_option("--device", arguments.device, "where to compute")->type_name("");
   command->footer(R"(
   counterfoil explain --run runs/syce --input three.png eight.png --output foils.safetensors
 
 Written, for N images: input, counterfactual and, where the method has them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0;
-others as the method's header says; probabilities.<name> [N,classes] of f for each of these images; all f32. The metadata hold
-the run's settings.)");
+others as the method's header says; probabilities.<name> [N,classes] of f for each of these images; all f32; and target
+[N] (i32), the class asked for. The metadata hold the run's settings.)");
   command->callback([&] { action = [&] { return explain_command(arguments); }; });
 }
 

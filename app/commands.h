@@ -25,6 +25,7 @@ struct ExplainArguments {
   std::filesystem::path run;
   std::vector<std::filesystem::path> input;
   std::filesystem::path output;
+  std::string target;  ///< name of the class to explain towards; empty: the runner-up of each image
   std::string device = "auto";
 };
 int explain_command(const ExplainArguments& arguments);

@@ -14,11 +14,12 @@ namespace {
 void print(const Evaluation& evaluation) {
   fmt::print("{} ({}, {} test images)\n", evaluation.run, evaluation.method, evaluation.images);
   if (evaluation.acc_stable) fmt::print("  acc_stable       {:.4f}\n", *evaluation.acc_stable);
-  fmt::print("  acc_adversarial  {:.4f}\n  distance_l1      {:.4f}\n  distance_l2      {:.4f}\n",
-             evaluation.acc_adversarial, evaluation.distance_l1, evaluation.distance_l2);
-  for (std::size_t source = 0; source < evaluation.directions.size(); ++source) {
-    const Evaluation::Direction& direction = evaluation.directions[source];
-    fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  ({} images)\n", source, 1 - source, direction.fd_mu,
+  fmt::print("  acc_adversarial  {:.4f}\n", evaluation.acc_adversarial);
+  if (evaluation.acc_target) fmt::print("  acc_target       {:.4f}\n", *evaluation.acc_target);
+  fmt::print("  distance_l1      {:.4f}\n  distance_l2      {:.4f}\n", evaluation.distance_l1, evaluation.distance_l2);
+  for (const Evaluation::Direction& direction : evaluation.directions) {
+    fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  ({} images)\n",
+               direction.from ? std::to_string(*direction.from) : "*", direction.to, direction.fd_mu,
                direction.js ? fmt::format("{:.3f}", *direction.js) : "undefined", direction.images);
   }
 }

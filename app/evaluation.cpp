@@ -1,6 +1,6 @@
 #include "app/evaluation.h"
 
-#include <array>
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -17,27 +17,25 @@ namespace counterfoil::app {
 
 namespace {
 
-/// Codes of one kind of image, apart by the decision on their query.
-using CodesByDecision = std::array<Tensor, 2>;
+/// Codes of one kind of image, apart by a class of each.
+using CodesByClass = std::vector<Tensor>;
 
-CodesByDecision split_by_decision(const Tensor& codes, const std::vector<std::int32_t>& decisions) {
-  CodesByDecision parts;
-  for (int decision = 0; decision < 2; ++decision) {
+CodesByClass split_by_class(const Tensor& codes, const std::vector<std::int32_t>& classes_of_rows, int classes) {
+  CodesByClass parts;
+  for (int one = 0; one < classes; ++one) {
     std::vector<std::int32_t> positions;
-    for (std::size_t i = 0; i < decisions.size(); ++i) {
-      if (decisions[i] == decision) positions.push_back(static_cast<std::int32_t>(i));
+    for (std::size_t i = 0; i < classes_of_rows.size(); ++i) {
+      if (classes_of_rows[i] == one) positions.push_back(static_cast<std::int32_t>(i));
     }
-    if (positions.size() < 3)
-      fail("evaluate: {} test images are decided {}, expected 3 or more", positions.size(), decision);
     const Tensor index = Tensor::from(positions, {static_cast<std::int64_t>(positions.size())}, codes.device());
-    parts[static_cast<std::size_t>(decision)] = gather_rows(codes, index);
+    parts.push_back(gather_rows(codes, index));
   }
   return parts;
 }
 
 struct Codes {
-  CodesByDecision counterfactual;
-  std::optional<CodesByDecision> stable;
+  std::optional<CodesByClass> counterfactual;  ///< by target
+  std::optional<CodesByClass> stable;          ///< by the decision on the query
 };
 
 Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, Tensor>& explanation,
@@ -47,6 +45,9 @@ Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, 
   evaluation.images = decisions.size();
   const Tensor& counterfactual = explanation.at("counterfactual");
   evaluation.acc_adversarial = metrics::agreement(decisions, explained.classifier.decisions(counterfactual));
+  if (const auto target = explanation.find("target"); target != explanation.end()) {
+    evaluation.acc_target = metrics::agreement(target->second, explained.classifier.decisions(counterfactual));
+  }
   if (const auto stable = explanation.find("stable"); stable != explanation.end()) {
     evaluation.acc_stable = metrics::agreement(decisions, explained.classifier.decisions(stable->second));
   }
@@ -56,8 +57,9 @@ Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, 
   return evaluation;
 }
 
-void measure_codes(Evaluation& evaluation, const CodesByDecision& real, const Codes& codes,
+void measure_codes(Evaluation& evaluation, const CodesByClass& real, const Codes& codes,
                    const metrics::PrincipalPlane& plane) {
+  constexpr std::int64_t kFewest = 3;
   const auto js = [&](const Tensor& a, const Tensor& b) -> std::optional<double> {
     try {
       return metrics::jensen_shannon_distance(plane.project(a), plane.project(b));
@@ -66,16 +68,24 @@ void measure_codes(Evaluation& evaluation, const CodesByDecision& real, const Co
       return std::nullopt;
     }
   };
-  for (std::size_t source = 0; source < 2; ++source) {
-    const Tensor& generated = codes.counterfactual[source];
-    const Tensor& target = real[1 - source];
+  if (!codes.counterfactual) return;
+  const std::size_t classes = real.size();
+  for (std::size_t i = 0; i < classes; ++i) {
+    const std::size_t to = classes == 2 ? 1 - i : i;
+    const Tensor& generated = (*codes.counterfactual)[to];
+    const std::int64_t fewest = std::min(generated.shape()[0], real[to].shape()[0]);
+    if (fewest < kFewest && classes == 2)
+      fail("evaluate: {} test images are decided {}, expected {} or more", fewest, i, kFewest);
+    if (fewest < kFewest) continue;
     Evaluation::Direction direction;
+    direction.to = static_cast<int>(to);
     direction.images = generated.shape()[0];
-    direction.fd_mu = metrics::frechet_distance(generated, target);
-    direction.js = js(generated, target);
-    if (codes.stable) {
-      direction.fd_mu_stable = metrics::frechet_distance((*codes.stable)[source], real[source]);
-      direction.js_stable = js((*codes.stable)[source], real[source]);
+    direction.fd_mu = metrics::frechet_distance(generated, real[to]);
+    direction.js = js(generated, real[to]);
+    if (classes == 2) direction.from = static_cast<int>(i);
+    if (codes.stable && classes == 2) {
+      direction.fd_mu_stable = metrics::frechet_distance((*codes.stable)[i], real[i]);
+      direction.js_stable = js((*codes.stable)[i], real[i]);
     }
     evaluation.directions.push_back(direction);
   }
@@ -91,24 +101,30 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                                  {"images", evaluation.images},
                                  {"acc_stable", json_of(evaluation.acc_stable)},
                                  {"acc_adversarial", evaluation.acc_adversarial},
+                                 {"acc_target", json_of(evaluation.acc_target)},
                                  {"distance_l1", evaluation.distance_l1},
                                  {"distance_l2", evaluation.distance_l2},
                                  {"fd_mu", nullptr},
                                  {"js", nullptr}};
   if (evaluation.directions.empty()) return json;
-  json["fd_mu"] = (evaluation.directions[0].fd_mu + evaluation.directions[1].fd_mu) / 2;
-  const std::optional<double> forth = evaluation.directions[0].js, back = evaluation.directions[1].js;
-  if (forth && back) json["js"] = (*forth + *back) / 2;
-  for (std::size_t source = 0; source < 2; ++source) {
-    const Evaluation::Direction& direction = evaluation.directions[source];
-    json["directions"].push_back({{"from", source},
-                                  {"to", 1 - source},
-                                  {"images", direction.images},
-                                  {"fd_mu", direction.fd_mu},
-                                  {"js", json_of(direction.js)},
-                                  {"fd_mu_stable", json_of(direction.fd_mu_stable)},
-                                  {"js_stable", json_of(direction.js_stable)}});
+  double fd_mu = 0, js = 0;
+  bool has_js = true;
+  for (const Evaluation::Direction& direction : evaluation.directions) {
+    fd_mu += direction.fd_mu / static_cast<double>(evaluation.directions.size());
+    js += direction.js.value_or(0) / static_cast<double>(evaluation.directions.size());
+    has_js = has_js && direction.js;
+    nlohmann::ordered_json one;
+    if (direction.from) one["from"] = *direction.from;
+    one.update({{"to", direction.to},
+                {"images", direction.images},
+                {"fd_mu", direction.fd_mu},
+                {"js", json_of(direction.js)},
+                {"fd_mu_stable", json_of(direction.fd_mu_stable)},
+                {"js_stable", json_of(direction.js_stable)}});
+    json["directions"].push_back(one);
   }
+  json["fd_mu"] = fd_mu;
+  if (has_js) json["js"] = js;
   return json;
 }
 
@@ -119,25 +135,26 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
   std::vector<Evaluation> evaluations;
   std::vector<Codes> codes;
   std::vector<Tensor> fitted_on;
-  CodesByDecision real;
+  CodesByClass real;
   for (ExplainerRun& explained : explainers) {
-    if (explained.classifier.class_count() != 2) {
-      fail("evaluate: expected a classifier of 2 classes, found {}", explained.classifier.class_count());
-    }
     const std::map<std::string, Tensor> explanation = explain_images(explained, images);
     const Tensor decisions = explained.classifier.decisions(images);
     evaluations.push_back(evaluate_images(explained, explanation, decisions));
     if (embedding == nullptr) continue;
 
+    const int classes = explained.classifier.class_count();
     const std::vector<std::int32_t> decided = decisions.to_vector<std::int32_t>();
-    const auto codes_of = [&](const Tensor& shown) {
+    const auto codes_of = [&](const Tensor& shown, const std::vector<std::int32_t>& classes_of_rows) {
       fitted_on.push_back(metrics::embed(*embedding, shown));
-      return split_by_decision(fitted_on.back(), decided);
+      return split_by_class(fitted_on.back(), classes_of_rows, classes);
     };
-    if (codes.empty()) real = codes_of(images);
+    if (codes.empty()) real = codes_of(images, decided);
+    if (std::ssize(real) != classes)
+      fail("evaluate: expected explainers of one classifier, found {} classes and {}", real.size(), classes);
     Codes& own = codes.emplace_back();
-    own.counterfactual = codes_of(explanation.at("counterfactual"));
-    if (explanation.contains("stable")) own.stable = codes_of(explanation.at("stable"));
+    if (const auto target = explanation.find("target"); target != explanation.end())
+      own.counterfactual = codes_of(explanation.at("counterfactual"), target->second.to_vector<std::int32_t>());
+    if (explanation.contains("stable")) own.stable = codes_of(explanation.at("stable"), decided);
   }
   if (embedding == nullptr || evaluations.empty()) return evaluations;
   const metrics::PrincipalPlane plane(concat(fitted_on, 0));

@@ -65,7 +65,9 @@ int explain_command(const ExplainArguments& arguments) {
   ExplainerRun explained = load_explainer(arguments.run, device);
   const Tensor images = read_inputs(arguments.input, explained.run.data.splits.train, device);
   TensorFile output;
-  output.tensors = explain_images(explained, images);
+  std::optional<int> target;
+  if (!arguments.target.empty()) target = target_named(explained, arguments.target);
+  output.tensors = explain_images(explained, images, target);
   output.metadata = metadata_of(explained.run);
   write_safetensors(arguments.output, output);
   fmt::print("{}: {} images explained\n", arguments.output.string(), images.shape()[0]);

@@ -4,8 +4,11 @@
 #include <fstream>
 #include <iterator>
 
+#include <fmt/ranges.h>
+
 #include "autograd/variable.h"
 #include "kernels/error.h"
+#include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
@@ -19,7 +22,29 @@ ExplainerRun load_explainer(const std::filesystem::path& folder, Device& device)
   return {std::move(run), *explainer, classifier};
 }
 
-std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images) {
+std::vector<std::string> decision_names(const ExplainerRun& explained) {
+  for (const nn::Keys::Key& key : explained.run.settings->keys().list()) {
+    if (key.name == "against_all" && key.value() != nn::KeyValue(std::string()))
+      return {"any other", nn::to_text(key.value())};
+  }
+  return explained.run.data.splits.train.class_names;
+}
+
+int target_named(const ExplainerRun& explained, const std::string& name) {
+  const std::string& method = explained.run.settings->kind().name;
+  if (dynamic_cast<methods::TargetedExplainer*>(&explained.explainer) == nullptr)
+    fail("{} explains towards the other class; no target can be asked for", method);
+  const std::vector<std::string> names = decision_names(explained);
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) {
+    fail("no class {} to explain towards; there are {}; the nearest is '{}'", in_quotes(name), fmt::join(names, ", "),
+         nearest_name(name, names));
+  }
+  return static_cast<int>(found - names.begin());
+}
+
+std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images, std::optional<int> target) {
+  auto* targeted = dynamic_cast<methods::TargetedExplainer*>(&explained.explainer);
   constexpr std::int64_t kPart = 64;  // images explained at a time
   std::map<std::string, std::vector<Tensor>> parts;
   const auto probabilities = [&](const Tensor& shown) {
@@ -30,7 +55,14 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
     const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
     parts["input"].push_back(x);
     parts["probabilities.input"].push_back(probabilities(x));
-    for (const auto& [name, tensor] : explained.explainer.explain(x)) {
+    const Tensor targets =
+        target ? Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(x.shape()[0]), *target),
+                              {x.shape()[0]}, x.device())
+               : methods::runner_up(explained.classifier, x);
+    methods::Explanation explanation =
+        targeted != nullptr ? targeted->explain_towards(x, targets) : explained.explainer.explain(x);
+    if (targeted != nullptr || explained.classifier.class_count() == 2) explanation.emplace("target", targets);
+    for (const auto& [name, tensor] : explanation) {
       parts[name].push_back(tensor);
       if (tensor.shape() == x.shape() && name != "map") {
         parts["probabilities." + name].push_back(probabilities(tensor));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "app/run.h"
 #include "methods/explainer.h"
 
@@ -14,9 +16,19 @@ struct ExplainerRun {
 /// Throws Error when the run is of something that explains nothing.
 ExplainerRun load_explainer(const std::filesystem::path& folder, Device& device);
 
-/// What the explainer says of images [N,H,W,C] in [0,1], N >= 1, a part at a time: "input", the method's own names, and
-/// "probabilities.<name>" [N,classes] of the classifier for each of them that is an image.
-std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images);
+/// What the classes that the explained classifier decides between are called, in its order.
+std::vector<std::string> decision_names(const ExplainerRun& explained);
+
+/// The place of a class among decision_names(). Throws Error that names the nearest, and when the method explains
+/// towards no class of one's choice.
+int target_named(const ExplainerRun& explained, const std::string& name);
+
+/// What the explainer says of images [N,H,W,C] in [0,1], N >= 1, a part at a time: "input", the method's own names,
+/// "target" (i32 [N], the class asked for: `target`, or else the runner-up; not of a method that asks several classes
+/// for anything but their decision), and "probabilities.<name>" [N,classes] of the classifier for each of them that is
+/// an image.
+std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images,
+                                             std::optional<int> target = std::nullopt);
 
 /// The test images of the data that the run was trained on, read again. Throws Error when they are not the same any
 /// more.

@@ -22,6 +22,7 @@ struct MetricLine {
 constexpr MetricLine kMetrics[] = {
     {"acc_stable", "part of the stable images that f decides like the input; 1 is best"},
     {"acc_adversarial", "part of the counterfactuals that f still decides like the input; 0 is best"},
+    {"acc_target", "part of the counterfactuals that f decides as asked; 1 is best"},
     {"fd_mu", "Frechet distance, in the codes of the embedding, between real images and counterfactuals; 0 is best"},
     {"js", "Jensen-Shannon distance in the plane of the codes' two principal components, 0 to 1; 0 is best"},
     {"distance_l1", "mean absolute difference of counterfactual and input"},

@@ -73,6 +73,7 @@ std::vector<Report::Figure> read_figures(const std::filesystem::path& file) {
   } kFigures[] = {
       {"acc_stable", "acc_s", "part of the stable images that f decides like the query (1 is best)"},
       {"acc_adversarial", "acc_a", "part of the counterfactuals that f still decides like the query (0 is best)"},
+      {"acc_target", "acc_t", "part of the counterfactuals that f decides as asked (1 is best)"},
       {"fd_mu", "FD_mu",
        "Frechet distance of counterfactuals and real images of the other side, in the embedding's codes"},
       {"js", "JS", "Jensen-Shannon distance of the same, in the codes' principal plane (0 to 1)"},
@@ -92,23 +93,27 @@ std::vector<Report::Figure> read_figures(const std::filesystem::path& file) {
   return figures;
 }
 
-/// The chance of a class, as a caption: f(x) is that of the second class, as in a binary classifier.
-std::string caption(const std::vector<float>& probabilities, std::size_t row, std::size_t classes) {
-  return fmt::format("f = {:.3f}", probabilities[row * classes + 1]);
+/// The chance of a class, as a caption: of two classes f(x) is that of the second; of several the decision's is said.
+std::string caption(const float* probabilities, const std::vector<std::string>& classes) {
+  if (classes.size() == 2) return fmt::format("f = {:.3f}", probabilities[1]);
+  const auto decision = std::max_element(probabilities, probabilities + classes.size()) - probabilities;
+  return fmt::format("{}: {:.3f}", classes[static_cast<std::size_t>(decision)], probabilities[decision]);
 }
 
 class Gallery {
  public:
-  explicit Gallery(const std::map<std::string, Tensor>& explanation) : shape_(explanation.at("input").shape()) {
-    for (const auto& [name, tensor] : explanation) values_[name] = tensor.to_vector<float>();
+  Gallery(const std::map<std::string, Tensor>& explanation, std::vector<std::string> classes)
+      : shape_(explanation.at("input").shape()), classes_(std::move(classes)) {
+    for (const auto& [name, tensor] : explanation) {
+      if (tensor.dtype() == DType::f32) values_[name] = tensor.to_vector<float>();
+    }
   }
   bool has(const std::string& name) const { return values_.contains(name); }
 
   Report::Picture image(const std::string& name, std::size_t row) const {
     const std::vector<float>& probabilities = values_.at("probabilities." + name);
-    const auto classes = probabilities.size() / static_cast<std::size_t>(shape_[0]);
     return {grey_or_colour_image(cut(name, row, shape_[3]), shape_[1], shape_[2], shape_[3]),
-            caption(probabilities, row, classes)};
+            caption(probabilities.data() + row * classes_.size(), classes_)};
   }
   Report::Picture map(std::size_t row) const {
     return {heat_image(cut("map", row, 1), shape_[1], shape_[2]), "explanation"};
@@ -122,17 +127,9 @@ class Gallery {
   }
 
   Shape shape_;
+  std::vector<std::string> classes_;
   std::map<std::string, std::vector<float>> values_;
 };
-
-/// What the explained classifier's classes 0 and 1 are called.
-std::vector<std::string> decision_names(const ExplainerRun& explained, const data::Dataset& test) {
-  for (const nn::Keys::Key& key : explained.run.settings->keys().list()) {
-    if (key.name == "against_all" && key.value() != nn::KeyValue(std::string()))
-      return {"any other", nn::to_text(key.value())};
-  }
-  return test.class_names;
-}
 
 }  // namespace
 
@@ -145,17 +142,24 @@ int report_command(const ReportArguments& arguments) {
       choose_queries(explained.classifier.decisions(images).to_vector<std::int32_t>(),
                      explained.classifier.class_count(), arguments.images_per_class);
   if (queries.empty()) fail("{}: no test images", arguments.run.string());
-  const Gallery gallery(explain_images(
-      explained, gather_rows(images, Tensor::from(queries, {static_cast<std::int64_t>(queries.size())}, device))));
+  const std::vector<std::string> names = decision_names(explained);
+  const bool two = names.size() == 2;
+  const std::map<std::string, Tensor> explanation = explain_images(
+      explained, gather_rows(images, Tensor::from(queries, {static_cast<std::int64_t>(queries.size())}, device)));
+  const Gallery gallery(explanation, names);
+  std::vector<std::int32_t> targets;
+  if (const auto found = explanation.find("target"); found != explanation.end())
+    targets = found->second.to_vector<std::int32_t>();
 
-  const std::vector<std::string> names = decision_names(explained, test);
   Report report;
-  report.title = fmt::format("{}: why {} and not {}?", explained.run.settings->kind().name, names[0], names[1]);
+  report.title = fmt::format("{}: why {} and not {}?", explained.run.settings->kind().name,
+                             two ? names[0] : "this class", two ? names[1] : "that one");
   report.introduction = fmt::format(
-      "For each test image the classifier f is asked what would have to change for the other decision. The "
-      "counterfactual is that "
-      "image; the explanation map shows where it differs. f(x) is the probability of {}.",
-      names[1]);
+      "For each test image the classifier f is asked what would have to change for {}. The counterfactual is that "
+      "image; the explanation map shows where it differs. {}",
+      two || targets.empty() ? "the other decision" : "the decision that it finds most likely after its own",
+      two ? fmt::format("f(x) is the probability of {}.", names[1])
+          : "Below an image: f's decision, and its probability.");
   report.columns = {"query"};
   if (gallery.has("stable")) report.columns.emplace_back("stable image");
   report.columns.emplace_back("counterfactual");
@@ -164,6 +168,7 @@ int report_command(const ReportArguments& arguments) {
     const auto query = static_cast<std::size_t>(queries[row]);
     Report::Row shown{
         fmt::format("test {} ({})", query, test.class_names[static_cast<std::size_t>(test.labels[query])]), {}};
+    if (!two && !targets.empty()) shown.title += " towards " + names[static_cast<std::size_t>(targets[row])];
     shown.pictures.push_back(gallery.image("input", row));
     if (gallery.has("stable")) shown.pictures.push_back(gallery.image("stable", row));
     shown.pictures.push_back(gallery.image("counterfactual", row));

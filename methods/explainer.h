@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "nn/classifier.h"
 #include "nn/trainable.h"
 
 namespace counterfoil::methods {
@@ -18,6 +19,27 @@ class Explainer : public nn::Trainable {
  public:
   /// x [N,H,W,C] in [0,1], any N.
   virtual Explanation explain(const Tensor& x) = 0;
+};
+
+/// Of each image the class that f finds most likely after the one it decides, i32 [N]; of two classes the other one.
+/// x [N,H,W,C].
+Tensor runner_up(nn::Classifier& classifier, const Tensor& x);
+
+/// An explainer that answers one against one: why the class that f decides, and not the one that is asked for?
+class TargetedExplainer : public Explainer {
+ public:
+  /// targets: the classes asked for, i32 [N]. Where one is what f decides already, so is the counterfactual.
+  virtual Explanation explain_towards(const Tensor& x, const Tensor& targets) = 0;
+  /// Towards the runner-up.
+  Explanation explain(const Tensor& x) final { return explain_towards(x, runner_up(classifier_, x)); }
+
+ protected:
+  /// `classifier` outlives this.
+  explicit TargetedExplainer(nn::Classifier& classifier) : classifier_(classifier) {}
+  nn::Classifier& classifier() { return classifier_; }
+
+ private:
+  nn::Classifier& classifier_;
 };
 
 }  // namespace counterfoil::methods
