@@ -12,6 +12,7 @@
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/mnist10k.h"
+#include "data/synthetic.h"
 #include "tensor/nearest_name.h"
 
 namespace counterfoil::data {
@@ -152,19 +153,28 @@ Parts open_fashion() {
   return open_idx(kFashionFolder, kFashionClasses);
 }
 
-// KIND[:FOLDER][:CLASSES]
+constexpr std::string_view kColoured = "coloured-";
+
+// [coloured-]KIND[:FOLDER][:CLASSES]
 struct Spec {
   std::string kind, folder;
   Names classes;
+  bool coloured = false;
 };
 
 Spec parse_spec(const std::string& text) {
-  const Names kinds = {"mnist10k", "fashion-mnist", "idx", "images"};
+  Names kinds = {"mnist10k", "fashion-mnist", "idx", "images"};
   const std::size_t colon = text.find(':');
-  Spec spec{text.substr(0, colon), {}, {}};
+  Spec spec;
+  spec.coloured = text.starts_with(kColoured);
+  const std::size_t begin = spec.coloured ? kColoured.size() : 0;
+  spec.kind = text.substr(begin, std::max(colon, begin) - begin);
   if (std::ranges::find(kinds, spec.kind) == kinds.end()) {
-    fail("data {}: expected mnist10k, fashion-mnist, idx:DIR or images:DIR, then :CLASSES; the nearest is '{}'",
-         in_quotes(text), nearest_name(spec.kind, kinds));
+    for (const std::string& kind : Names(kinds)) kinds.push_back(std::string(kColoured) + kind);
+    fail(
+        "data {}: expected [coloured-]mnist10k, fashion-mnist, idx:DIR or images:DIR, then :CLASSES; the nearest is "
+        "'{}'",
+        in_quotes(text), nearest_name(text.substr(0, colon), kinds));
   }
   std::optional<std::string> rest;
   if (colon != std::string::npos) rest = text.substr(colon + 1);
@@ -226,6 +236,11 @@ Source open_source(const std::string& text) {
   const Names classes = spec.classes.empty() ? parts.train.class_names : spec.classes;
   if (classes.size() < 2) fail("data {}: expected at least two classes", in_quotes(text));
   try {
+    if (spec.coloured) {
+      constexpr std::uint64_t kTrainColours = 1, kTestColours = 2;  // whoever opens the source sees the same colours
+      parts.train = coloured_digits(parts.train, kTrainColours).digits;
+      parts.test = coloured_digits(parts.test, kTestColours).digits;
+    }
     source.train = choose_classes(parts.train, classes, source.train_places);
     source.test = choose_classes(parts.test, classes, source.test_places);
   } catch (const Error& error) {

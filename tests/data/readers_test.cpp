@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <functional>
@@ -281,6 +282,26 @@ TEST_F(Folder, ClassesAreChosenInTheirOrder) {
   EXPECT_TRUE(std::equal(first, first + 784, place));
 }
 
+TEST_F(Folder, ColouredDigitsKeepTheirColourWhicheverClassesAreChosen) {
+  const Source grey = open_source("mnist10k"), all = open_source("coloured-mnist10k"),
+               some = open_source("coloured-mnist10k:8,3");
+  EXPECT_EQ(all.test.channels, 3);
+  EXPECT_EQ(all.train.labels, grey.train.labels);
+  std::array<int, 3> images_of_colour{};
+  for (std::size_t i = 0; i < all.test.labels.size(); ++i) {
+    std::array<int, 3> sums{};
+    for (std::size_t p = 0; p < 784; ++p) {
+      for (std::size_t c = 0; c < 3; ++c) sums[c] += all.test.pixels[(i * 784 + p) * 3 + c];
+    }
+    const auto brightest = std::ranges::max_element(sums);
+    EXPECT_EQ(*brightest, sums[0] + sums[1] + sums[2]);
+    ++images_of_colour[static_cast<std::size_t>(brightest - sums.begin())];
+  }
+  for (const int count : images_of_colour) EXPECT_NEAR(count, 2000 / 3, 100);
+  const auto first = some.train.pixels.begin(), place = all.train.pixels.begin() + some.train_places[0] * 784 * 3;
+  EXPECT_TRUE(std::equal(first, first + 784 * 3, place));
+}
+
 TEST_F(Folder, FashionMnistKnowsItsClasses) {
   if (!fs::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "needs the package dataset-fashion-mnist";
   const Source source = open_source("fashion-mnist:coat,pullover");
@@ -307,6 +328,7 @@ TEST_F(Folder, IdxFoldersGzippedOrNotWithAnyUsualName) {
 
 TEST_F(Folder, FaultySourcesHaveTheirLine) {
   EXPECT_THAT(source_complaint("mnist:3,8"), HasSubstr("the nearest is 'mnist10k'"));
+  EXPECT_THAT(source_complaint("coloured-mnst10k"), HasSubstr("the nearest is 'coloured-mnist10k'"));
   EXPECT_THAT(source_complaint("mnist10k:3,x"), HasSubstr("no class 'x'"));
   EXPECT_THAT(source_complaint("mnist10k:3,3"), HasSubstr("named twice"));
   EXPECT_THAT(source_complaint("mnist10k:3"), HasSubstr("at least two classes"));
