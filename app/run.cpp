@@ -27,13 +27,13 @@ void make_trainable(Run& run) {
   run.trainable = run.settings->recipe().make(inputs);
 }
 
-const std::string& entry(const Metadata& metadata, const std::string& key) {
+const std::string& entry(const Metadata& metadata, const char* key) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) fail("not the model of a run: its metadata have no {}", in_quotes(key));
   return found->second;
 }
 
-std::int64_t extent(const Metadata& metadata, const std::string& key) {
+std::int64_t extent(const Metadata& metadata, const char* key) {
   const std::string& text = entry(metadata, key);
   constexpr std::int64_t kMost = 65536;
   std::int64_t value = 0;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/error.h"
 #include "tests/kernels/cpu_loops.h"
 
