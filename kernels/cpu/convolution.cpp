@@ -12,6 +12,7 @@
 #include "kernels/cpu/few_channels.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/winograd.h"
 #include "kernels/require_f32.h"
 #include "kernels/scratch.h"
 
@@ -159,6 +160,11 @@ void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, c
                          activation, static_cast<float>(slope));
     return;
   }
+  if (suits_winograd(extents, geometry, activation)) {
+    winograd_forward(device_, y.as<float>(), x.as<float>(), weight.as<float>(), bias_data, extents, geometry, activation,
+                     static_cast<float>(slope));
+    return;
+  }
   const Tiling tiling(extents, geometry, Tiling::By::y_rows, kMostTiles, kLeastFlops);
   const TiledConvolution tiles(Direction::forward, extents, geometry, tiling, bias_data != nullptr, activation, slope);
   const Scratch scratch(device_, tiles.packed_bytes() + workers() * tiles.worker_bytes());
@@ -194,6 +200,10 @@ void CpuBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, co
     few_channels_input_grad(device_, d_x.as<float>(), d_y.as<float>(), weight.as<float>(), extents, geometry);
     return;
   }
+  if (suits_winograd(extents, geometry, Activation::identity)) {
+    winograd_input_grad(device_, d_x.as<float>(), d_y.as<float>(), weight.as<float>(), extents, geometry);
+    return;
+  }
   const Tiling tiling(extents, geometry, Tiling::By::x_rows, kMostTiles, kLeastFlops);
   const TiledConvolution tiles(Direction::input_grad, extents, geometry, tiling, false, Activation::identity, 0.0);
   const Scratch scratch(device_, tiles.packed_bytes() + workers() * tiles.worker_bytes());
@@ -226,6 +236,10 @@ void CpuBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, c
   }
   if (few) {
     few_channels_weight_grad(device_, d_weight.as<float>(), x.as<float>(), d_y.as<float>(), extents, geometry);
+    return;
+  }
+  if (suits_winograd(extents, geometry, Activation::identity)) {
+    winograd_weight_grad(device_, d_weight.as<float>(), x.as<float>(), d_y.as<float>(), extents, geometry);
     return;
   }
   // A tile writes its own gradient, so it must cover enough pixels to be worth writing and summing that.

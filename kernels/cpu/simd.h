@@ -66,6 +66,23 @@ inline constexpr std::int64_t kLanes = 16;
   count == kLanes ? store_lanes(to, lanes) : store_some(to, lanes, count);
 }
 
+/// rows[i][j] becomes rows[j][i]. Each round interleaves the two halves, which moves one bit of a value's row number to
+/// its lane number.
+[[gnu::always_inline]] inline void transpose(Lanes (&rows)[16]) {
+  for (int round = 0; round < 4; ++round) {
+    Lanes next[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      next[2 * i] =
+          __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] =
+          __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) rows[i] = next[i];
+  }
+}
+
 /// The sum of the lanes, in a fixed tree.
 [[gnu::always_inline]] inline float sum_of(const Lanes& lanes) {
   using Eight = float __attribute__((vector_size(32)));
