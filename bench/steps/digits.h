@@ -26,5 +26,6 @@ class DigitsClassifier {
 
 Step syce_step(Device& device);
 Step cyce_step(Device& device);
+Step explaingan_step(Device& device);
 
 }  // namespace counterfoil::bench

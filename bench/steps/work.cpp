@@ -4,7 +4,9 @@
 
 #include <fmt/ranges.h>
 
+#include "bench/steps/cdeepex.h"
 #include "bench/steps/digits.h"
+#include "bench/steps/ganmex.h"
 #include "bench/steps/progressive_exaggeration.h"
 #include "kernels/error.h"
 
@@ -18,8 +20,20 @@ Step lenet_step(Device& device) {
 }
 
 const std::map<std::string, Step (*)(Device&)>& works() {
-  static const std::map<std::string, Step (*)(Device&)> table = {
-      {"lenet", lenet_step}, {"cyce", cyce_step}, {"syce", syce_step}, {"pe64", pe64_step}};
+  static const std::map<std::string, Step (*)(Device&)> table = {{"lenet", lenet_step},
+                                                                 {"cyce", cyce_step},
+                                                                 {"syce", syce_step},
+                                                                 {"pe64", pe64_step},
+                                                                 {"explaingan", explaingan_step},
+                                                                 {"ganmex28",
+                                                                  [](Device& device) {
+                                                                    return ganmex_step({28, 28, 1}, device);
+                                                                  }},
+                                                                 {"ganmex32",
+                                                                  [](Device& device) {
+                                                                    return ganmex_step({32, 32, 3}, device);
+                                                                  }},
+                                                                 {"cdeepex", cdeepex_step}};
   return table;
 }
 
