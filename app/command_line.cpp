@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/tracing.h"
 #include "app/training_loop.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
@@ -172,6 +173,17 @@ void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& actio
   command->callback([&] { action = [&] { return selftest_command(arguments); }; });
 }
 
+// Every command that computes.
+void add_trace(CLI::App& program, std::filesystem::path& trace) {
+  for (CLI::App* command : program.get_subcommands({})) {
+    std::vector<CLI::App*> leaves = command->get_subcommands({});
+    if (leaves.empty()) leaves.push_back(command);
+    for (CLI::App* leaf : leaves) {
+      leaf->add_option("--trace", trace, "what ran when, for Perfetto and chrome://tracing")->type_name("FILE");
+    }
+  }
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   CLI::App program(
       "Counterfoil draws, for an image and a classifier, the foil: a realistic image on the other side of the "
@@ -191,11 +203,13 @@ int parse_and_run(int argc, const char* const* argv) {
   add_explain(program, explain, action);
   add_evaluate(program, evaluate, action);
   add_report(program, report, action);
+  add_selftest(program, selftest, action);
+  std::filesystem::path trace;
+  add_trace(program, trace);
   program.add_subcommand("methods", "list what can be trained, with every key")->callback([&] {
     action = methods_command;
   });
   program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
-  add_selftest(program, selftest, action);
   for (CLI::App* command : program.get_subcommands({})) {
     command->allow_extras();
     for (CLI::App* kind : command->get_subcommands({})) kind->allow_extras();
@@ -213,7 +227,7 @@ int parse_and_run(int argc, const char* const* argv) {
     fail("{}", error.what());
   }
   refuse_extras(program);
-  return action();
+  return run_traced(trace, action);
 }
 
 int complain(int status, const std::string& message) {

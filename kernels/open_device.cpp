@@ -1,12 +1,15 @@
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <dlfcn.h>
 #include <fmt/ranges.h>
 
 #include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/listening_device.h"
 
 #if defined(COUNTERFOIL_WITH_SIMT)
 #include "kernels/cuda/cuda_device.h"
@@ -37,6 +40,11 @@ Device& cuda_device() {
   return *open();
 }
 
+std::function<Device&(Device&)>& opened() {
+  static std::function<Device&(Device&)> function;
+  return function;
+}
+
 Device& best_device() {
   try {
     return cuda_device();
@@ -45,13 +53,7 @@ Device& best_device() {
   }
 }
 
-}  // namespace
-
-std::vector<std::string> device_names() {
-  return {"auto", "cpu", "cuda", "reference", "simt"};
-}
-
-Device& open_device(std::string_view name) {
+Device& device_named(std::string_view name) {
   if (name == "auto") return best_device();
   if (name == "cpu") return cpu_device();
   if (name == "cuda") return cuda_device();
@@ -62,6 +64,21 @@ Device& open_device(std::string_view name) {
   if (name == "simt") fail("device 'simt': this program was built with ThreadSanitizer, which cannot follow it");
 #endif
   fail("device '{}': expected one of {}", name, fmt::join(device_names(), ", "));
+}
+
+}  // namespace
+
+std::vector<std::string> device_names() {
+  return {"auto", "cpu", "cuda", "reference", "simt"};
+}
+
+Device& open_device(std::string_view name) {
+  Device& device = device_named(name);
+  return opened() ? opened()(device) : device;
+}
+
+void on_open_device(std::function<Device&(Device&)> function) {
+  opened() = std::move(function);
 }
 
 }  // namespace counterfoil
