@@ -7,6 +7,7 @@
 #include "methods/cycsae.h"
 #include "methods/explaingan.h"
 #include "methods/mgen.h"
+#include "methods/progressive_exaggeration.h"
 #include "methods/sagen.h"
 #include "methods/ssye.h"
 #include "methods/syce.h"
@@ -112,6 +113,8 @@ std::vector<Kind> make_kinds() {
           "bbmp", "a mask optimised for each image when it is explained; 0 steps (Fong and Vedaldi)", 0),
       explainer<methods::Explaingan, methods::ExplainganConfig>(
           "explaingan", "a masked change to the other class (Samangouei et al.)", 6000),
+      explainer<methods::ProgressiveExaggeration, methods::ProgressiveExaggerationConfig>(
+          "progressive-exaggeration", "the query at every probability of the classifier (Singla et al.)", 6000),
   };
 }
 

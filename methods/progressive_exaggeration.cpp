@@ -1,0 +1,260 @@
+#include "methods/progressive_exaggeration.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "methods/augmentation_keys.h"
+
+namespace counterfoil::methods {
+
+void ProgressiveExaggerationConfig::declare(nn::Keys& keys) {
+  keys.add("mode", mode, {"paper", "official"}, "the paper's losses and networks, or its released code's");
+  keys.add("bins", bins, 2, 1000, "parts into which the range of f is cut");
+  keys.add("per_bin", per_bin, 1, 1000000000, "most training images of a bin");
+  keys.add("batch", batch, 1, 4096, "images per update");
+  keys.add("discriminator_steps", discriminator_steps, 1, 100, "updates of D per update of E and G");
+  keys.add("learning_rate", learning_rate, 0, 1, "of Adam, for either side");
+  keys.add("beta1", beta1, 0, 0.999999, "of Adam");
+  keys.add("beta2", beta2, 0, 0.999999, "of Adam");
+  keys.add("weight_gan", weight_gan, 0, 1e6, "lambda_cGAN: the adversarial loss, eq. 7 and 8");
+  keys.add("weight_classifier", weight_classifier, 0, 1e6, "lambda_f: f says what was asked for");
+  keys.add("weight_reconstruction", weight_reconstruction, 0, 1e6, "lambda_rec: self consistency, eq. 5 and 6");
+  keys.add("width", width, 1, 1024, "channels next to the image; doubles per level, up to 16 times as many");
+  keys.add("levels", levels, 0, 8, "times the networks halve the image; 0: down to 4, or to an odd extent");
+  declare_augmentation(keys, augmentation);
+}
+
+namespace progressive_exaggeration {
+
+Variable to_generator(const Variable& x) {
+  return affine(x, 2, -1);
+}
+
+Variable to_classifier(const Variable& x) {
+  return affine(x, 0.5, 0.5);
+}
+
+Variable logit(nn::Classifier& classifier, const Variable& x) {
+  if (classifier.class_count() != 2)
+    fail("progressive exaggeration: expected a classifier of 2 classes, found {}", classifier.class_count());
+  const Variable logits = classifier.logits(x);
+  return classifier.single_logit() ? logits : slice(logits, 1, 1, 2) - slice(logits, 1, 0, 1);
+}
+
+Tensor bins_of(const Tensor& logit, std::int64_t bins) {
+  std::vector<std::int32_t> of;
+  for (const double z : logit.to_doubles()) {
+    const auto bin = static_cast<std::int64_t>(std::floor(static_cast<double>(bins) / (1 + std::exp(-z))));
+    of.push_back(static_cast<std::int32_t>(std::clamp<std::int64_t>(bin, 0, bins - 1)));
+  }
+  return Tensor::from(of, {logit.shape()[0]}, logit.device());
+}
+
+Tensor asked_probability(const Tensor& bin, std::int64_t bins, double offset) {
+  std::vector<float> asked;
+  for (const std::int32_t k : bin.to_vector<std::int32_t>())
+    asked.push_back(static_cast<float>((static_cast<double>(k) + offset) / static_cast<double>(bins)));
+  return Tensor::from(asked, {bin.shape()[0], 1}, bin.device());
+}
+
+// D_KL(p || f) = p log(p / f) + (1 - p) log((1 - p) / (1 - f)) = BCE(p, f) - H(p), H the entropy.
+Variable divergence(const Tensor& p, const Variable& logit) {
+  double entropy = 0;
+  for (const double value : p.to_doubles()) {
+    for (const double part : {value, 1 - value}) entropy -= part > 0 ? part * std::log(part) : 0;
+  }
+  return bce_with_logits(logit, p) - entropy / static_cast<double>(std::max<std::int64_t>(p.size(), 1));
+}
+
+// Eq. 5: L_rec = ||x - G(E(x), c_f(x, 0))||_1
+Variable reconstruction_loss(const Variable& same, const Variable& x) {
+  return l1_loss(same, x);
+}
+
+// Eq. 6: L_cyc = ||x - G(E(x_delta), c_f(x, 0))||_1
+Variable cycle_loss(const Variable& cycled, const Variable& x) {
+  return l1_loss(cycled, x);
+}
+
+std::vector<std::int32_t> balanced(const std::vector<std::int32_t>& bins, std::int64_t bin_count, std::int64_t per_bin,
+                                   Random& random) {
+  std::vector<std::int64_t> left(static_cast<std::size_t>(bin_count), per_bin);
+  std::vector<std::int32_t> positions;
+  for (const std::int32_t i : random.permutation(static_cast<std::int32_t>(bins.size()))) {
+    if (left[static_cast<std::size_t>(bins[static_cast<std::size_t>(i)])]-- > 0) positions.push_back(i);
+  }
+  std::sort(positions.begin(), positions.end());
+  return positions;
+}
+
+}  // namespace progressive_exaggeration
+
+namespace pe = progressive_exaggeration;
+
+namespace {
+
+nn::PeResnetOptions network_options(const ProgressiveExaggerationConfig& config, const data::Dataset& images) {
+  nn::PeResnetOptions options;
+  options.image = {images.height, images.width, images.channels};
+  options.bins = config.bins;
+  options.condition_encoder = options.shared_threshold = config.mode == "official";
+  std::int64_t levels = config.levels, height = images.height, width = images.width;
+  if (config.levels == 0) {
+    for (; height % 2 == 0 && width % 2 == 0 && height > 4 && width > 4; ++levels) {
+      height /= 2;
+      width /= 2;
+    }
+  }
+  options.widths.clear();
+  for (std::int64_t level = 0; level <= levels; ++level)
+    options.widths.push_back(config.width << std::min<std::int64_t>(level, 4));
+  return options;
+}
+
+data::Dataset balanced_images(const ProgressiveExaggerationConfig& config, nn::Classifier& classifier,
+                              const data::Dataset& train, std::uint64_t seed, Device& device) {
+  constexpr std::int32_t kPart = 256;  // images classified at a time
+  const NoGrad no_grad;
+  std::vector<std::int32_t> bins;
+  const auto count = static_cast<std::int32_t>(train.size());
+  for (std::int32_t first = 0; first < count; first += kPart) {
+    std::vector<std::int32_t> part;
+    for (std::int32_t i = first; i < std::min(first + kPart, count); ++i) part.push_back(i);
+    const Tensor logit = pe::logit(classifier, train.images(part, device)).value();
+    for (const std::int32_t bin : pe::bins_of(logit, config.bins).to_vector<std::int32_t>()) bins.push_back(bin);
+  }
+  Random random(seed, "balance");
+  return train.subset(pe::balanced(bins, config.bins, config.per_bin, random));
+}
+
+Tensor constant_bins(std::int64_t bin, std::int64_t count, Device& device) {
+  return Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(count), static_cast<std::int32_t>(bin)),
+                      {count}, device);
+}
+
+}  // namespace
+
+ProgressiveExaggeration::ProgressiveExaggeration(const ProgressiveExaggerationConfig& config,
+                                                 nn::Classifier& classifier, const data::Dataset& train,
+                                                 std::uint64_t seed, Device& device)
+    : config_(config),
+      classifier_(classifier),
+      device_(device),
+      weights_random_(seed, "weights"),
+      unused_random_(seed, "unused"),
+      target_random_(seed, "targets"),
+      augmentation_random_(seed, "augmentation"),
+      encoder_(nn::Init{weights_random_, device}, network_options(config, train)),
+      generator_(nn::Init{weights_random_, device}, network_options(config, train)),
+      discriminator_(nn::Init{weights_random_, device}, network_options(config, train)),
+      images_(balanced_images(config, classifier, train, seed, device)),
+      sampler_(images_.size(), config.batch, seed, "batches") {
+  const AdamStep step{config.learning_rate, config.beta1, config.beta2};
+  nn::NamedParameters parameters = encoder_.named_parameters("e.");
+  for (auto& parameter : generator_.named_parameters("g.")) parameters.push_back(parameter);
+  generator_optimiser_ = nn::adam(parameters, step);
+  discriminator_optimiser_ = nn::adam(discriminator_.named_parameters("d."), step);
+  state_.modules = {{"e", &encoder_}, {"g", &generator_}, {"d", &discriminator_}};
+  state_.optimisers = {{"generator", generator_optimiser_.get()}, {"discriminator", discriminator_optimiser_.get()}};
+  state_.randoms = {
+      {"batches", &sampler_.progress()}, {"targets", &target_random_}, {"augmentation", &augmentation_random_}};
+}
+
+nn::Pass ProgressiveExaggeration::training_pass(bool update_statistics) {
+  nn::Pass pass = nn::Pass::train(unused_random_);
+  pass.update_statistics = update_statistics;
+  return pass;
+}
+
+Variable ProgressiveExaggeration::generate(const Variable& x, const Tensor& bins, const nn::Pass& pass) {
+  return generator_.forward(encoder_.forward(x, bins, pass), bins, pass);
+}
+
+ProgressiveExaggeration::Batch ProgressiveExaggeration::next_batch() {
+  if (images_.size() < config_.batch)
+    fail("progressive exaggeration: {} balanced training images, fewer than a batch of {}", images_.size(),
+         config_.batch);
+  const NoGrad no_grad;
+  const Tensor x = data::augment(images_.images(sampler_.next(), device_), config_.augmentation, augmentation_random_);
+  const Tensor logit = pe::logit(classifier_, x).value();  // [N,1]
+  std::vector<std::int32_t> target(static_cast<std::size_t>(config_.batch));
+  for (std::int32_t& bin : target)
+    bin = static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(config_.bins)));
+  return {pe::to_generator(x).value(), pe::bins_of(logit, config_.bins), Tensor::from(target, {config_.batch}, device_),
+          sigmoid(logit).value()};
+}
+
+// Eq. 7: L_cGAN(D) = -E min(0, -1 + D(x, c_f(x, 0))) - E min(0, -1 - D(x_delta, c_f(x, delta)))
+Variable ProgressiveExaggeration::discriminator_loss(const Batch& batch) {
+  Tensor fake;
+  {
+    const NoGrad no_grad;
+    fake = generate(batch.x, batch.target, training_pass(true)).value();
+  }
+  const std::vector<Tensor> images = {batch.x, fake}, bins = {batch.own, batch.target};
+  const Variable both = discriminator_.forward(concat(images, 0), concat(bins, 0), training_pass(true));  // [2N,1]
+  return hinge_discriminator(slice(both, 0, 0, config_.batch), slice(both, 0, config_.batch, 2 * config_.batch));
+}
+
+Variable ProgressiveExaggeration::generator_loss(const Batch& batch, nn::LossTerms& terms) {
+  const nn::Pass still = training_pass(false);
+  const Variable fake = generate(batch.x, batch.target, training_pass(true));  // eq. 2: x_delta, [N,H,W,C]
+  const Variable embedding = encoder_.forward(fake, batch.own, still);         // E(x_delta)
+  const Variable cycled = generator_.forward(embedding, batch.own, still);     // [N,H,W,C]
+  const Variable logit = pe::logit(classifier_, pe::to_classifier(fake));      // [N,1]
+
+  // Eq. 8: L_cGAN(G, E) = -E D(x_delta, c_f(x, delta))
+  const Variable l_gan = hinge_generator(discriminator_.forward(fake, batch.target, still));
+  const Variable l_cyc = pe::cycle_loss(cycled, batch.x);
+  Variable l_f, l_rec;
+  if (official()) {
+    const Variable back = pe::logit(classifier_, pe::to_classifier(cycled));
+    l_f = bce_with_logits(logit.detach(), pe::asked_probability(batch.target, config_.bins, 0)) +
+          bce_with_logits(back.detach(), batch.probability);
+    l_rec = l2_loss(embedding, encoder_.forward(batch.x, batch.own, still));
+  } else {
+    l_f = pe::divergence(pe::asked_probability(batch.target, config_.bins, 0.5), logit);
+    l_rec = pe::reconstruction_loss(generate(batch.x, batch.own, still), batch.x);
+  }
+  terms.emplace_back("L_cGAN_g", l_gan.item());
+  terms.emplace_back("L_f", l_f.item());
+  terms.emplace_back("L_rec", l_rec.item());
+  terms.emplace_back("L_cyc", l_cyc.item());
+  // Eq. 9: lambda_cGAN L_cGAN + lambda_f L_f + lambda_rec (L_rec + L_cyc)
+  return l_gan * config_.weight_gan + l_f * config_.weight_classifier + (l_rec + l_cyc) * config_.weight_reconstruction;
+}
+
+nn::LossTerms ProgressiveExaggeration::train_step() {
+  Batch batch;
+  double d_loss = 0;
+  for (std::int64_t i = 0; i < config_.discriminator_steps; ++i) {
+    batch = next_batch();
+    const Variable loss = discriminator_loss(batch);
+    d_loss += loss.item() / static_cast<double>(config_.discriminator_steps);
+    discriminator_optimiser_->minimise(loss * config_.weight_gan);
+  }
+  nn::LossTerms terms = {{"L_cGAN_d", d_loss}};
+  generator_optimiser_->minimise(generator_loss(batch, terms));
+  return terms;
+}
+
+Explanation ProgressiveExaggeration::explain(const Tensor& x) {
+  const NoGrad no_grad;
+  const std::int64_t count = x.shape()[0];
+  const auto towards = [&](const Tensor& bins) {
+    return pe::to_classifier(generate(pe::to_generator(x), bins, nn::Pass::eval())).value();
+  };
+  Explanation explanation;
+  for (std::int64_t bin = 0; bin < config_.bins; ++bin)
+    explanation["sweep." + std::to_string(bin)] = towards(constant_bins(bin, count, device_));
+  const Tensor logit = pe::logit(classifier_, x).value();
+  std::vector<std::int32_t> opposite;
+  for (const double z : logit.to_doubles()) opposite.push_back(z > 0 ? 0 : static_cast<std::int32_t>(config_.bins - 1));
+  explanation["counterfactual"] = towards(Tensor::from(opposite, {count}, device_));
+  explanation["reconstruction"] = towards(pe::bins_of(logit, config_.bins));
+  explanation["map"] = difference_map(explanation["sweep.0"], explanation["sweep." + std::to_string(config_.bins - 1)]);
+  return explanation;
+}
+
+}  // namespace counterfoil::methods
