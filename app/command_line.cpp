@@ -31,7 +31,8 @@ From data to pictures of foils:
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json runs/syce.json
   counterfoil report   --run runs/syce --evaluation runs/syce.json --output report.html
   counterfoil explain  --run runs/syce --input digit.png --output foil.safetensors
-  counterfoil methods          what else can be trained, with every key
+  counterfoil methods          what else can explain, a name per line
+  counterfoil methods syce     every key of a method with its default and its range
 
 Continue a run that was stopped, bit for bit:
   counterfoil train classifier --out runs/classifier --resume
@@ -142,6 +143,7 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
   command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu and js")
       ->type_name("DIR");
   command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
+  command->add_option("--markdown", arguments.markdown, "file to write a table of them to")->type_name("FILE");
   command->add_option("--device", arguments.device, "where to compute")->type_name("");
   command->footer(R"(
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json syce.json
@@ -162,6 +164,33 @@ void add_report(CLI::App& program, ReportArguments& arguments, Action& action) {
   command->add_option("--device", arguments.device, "where to compute")->type_name("");
   command->footer("\n  counterfoil report --run runs/syce --evaluation syce.json --output report.html");
   command->callback([&] { action = [&] { return report_command(arguments); }; });
+}
+
+void add_panel(CLI::App& program, PanelArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand("panel", "one picture of several explainers on the same test images");
+  command->add_option("--run", arguments.runs, "run directories of explainers of one classifier")
+      ->required()
+      ->type_name("DIR...")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--output", arguments.output, "PNG file to write")->required()->type_name("FILE");
+  command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 4)")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("");
+  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  command->footer(R"(
+  counterfoil panel --run runs/syce runs/cyce --output panel.png
+
+The first row has the queries; below, for each explainer, every query's counterfactual beside its map.)");
+  command->callback([&] { action = [&] { return panel_command(arguments); }; });
+}
+
+void add_methods(CLI::App& program, MethodsArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand("methods", "list the methods, or the keys of one");
+  command->add_option("name", arguments.name, "print the keys of this method, or of classifier or embedding")
+      ->type_name("");
+  command->add_flag("--json", arguments.json, "name, paper and description of every method");
+  command->footer("\n  counterfoil methods\n  counterfoil methods syce");
+  command->callback([&] { action = [&] { return methods_command(arguments); }; });
 }
 
 void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& action) {
@@ -194,6 +223,8 @@ int parse_and_run(int argc, const char* const* argv) {
   ExplainArguments explain;
   EvaluateArguments evaluate;
   ReportArguments report;
+  PanelArguments panel;
+  MethodsArguments methods;
   SelftestArguments selftest;
   program.footer(kExamples);
   program.set_version_flag("--version", "counterfoil " + version());
@@ -203,12 +234,11 @@ int parse_and_run(int argc, const char* const* argv) {
   add_explain(program, explain, action);
   add_evaluate(program, evaluate, action);
   add_report(program, report, action);
+  add_panel(program, panel, action);
   add_selftest(program, selftest, action);
   std::filesystem::path trace;
   add_trace(program, trace);
-  program.add_subcommand("methods", "list what can be trained, with every key")->callback([&] {
-    action = methods_command;
-  });
+  add_methods(program, methods, action);
   program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
   for (CLI::App* command : program.get_subcommands({})) {
     command->allow_extras();

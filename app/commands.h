@@ -32,7 +32,7 @@ int explain_command(const ExplainArguments& arguments);
 
 struct EvaluateArguments {
   std::vector<std::filesystem::path> runs;
-  std::filesystem::path embedding, json;  ///< both may be empty
+  std::filesystem::path embedding, json, markdown;  ///< may be empty
   std::string device = "auto";
 };
 int evaluate_command(const EvaluateArguments& arguments);
@@ -44,7 +44,19 @@ struct ReportArguments {
 };
 int report_command(const ReportArguments& arguments);
 
-int methods_command();
+struct PanelArguments {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path output;
+  std::int64_t images_per_class = 4;
+  std::string device = "auto";
+};
+int panel_command(const PanelArguments& arguments);
+
+struct MethodsArguments {
+  std::string name;   ///< print its keys with their defaults; empty: the methods' names, one a line
+  bool json = false;  ///< name, paper and description of every method
+};
+int methods_command(const MethodsArguments& arguments);
 int metrics_command();
 
 struct SelftestArguments {

@@ -17,6 +17,9 @@ void print(const Evaluation& evaluation) {
   fmt::print("  acc_adversarial  {:.4f}\n", evaluation.acc_adversarial);
   if (evaluation.acc_target) fmt::print("  acc_target       {:.4f}\n", *evaluation.acc_target);
   fmt::print("  distance_l1      {:.4f}\n  distance_l2      {:.4f}\n", evaluation.distance_l1, evaluation.distance_l2);
+  if (evaluation.mask_size) fmt::print("  mask_size        {:.4f}\n", *evaluation.mask_size);
+  fmt::print("  {:.2g} s an image, {:.1f} MiB at the most\n", evaluation.seconds_per_image,
+             static_cast<double>(evaluation.peak_memory) / (1 << 20));
   for (const Evaluation::Direction& direction : evaluation.directions) {
     fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  ({} images)\n",
                direction.from ? std::to_string(*direction.from) : "*", direction.to, direction.fd_mu,
@@ -30,12 +33,7 @@ int evaluate_command(const EvaluateArguments& arguments) {
   Device& device = open_device(arguments.device);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
-  const data::Dataset test = test_images(explainers.front().run, arguments.runs.front());
-  for (std::size_t i = 1; i < explainers.size(); ++i) {
-    if (test_images(explainers[i].run, arguments.runs[i]).pixels != test.pixels) {
-      fail("{} and {}: their test images differ", arguments.runs.front().string(), arguments.runs[i].string());
-    }
-  }
+  const data::Dataset test = common_test_images(explainers, arguments.runs);
 
   Run embedding_run;
   nn::VaeEmbedding* embedding = nullptr;
@@ -52,9 +50,11 @@ int evaluate_command(const EvaluateArguments& arguments) {
   std::vector<Evaluation> evaluations = evaluate(explainers, test.all_images(device), embedding);
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     evaluations[i].run = arguments.runs[i].string();
+    evaluations[i].training = read_cost(RunDirectory(arguments.runs[i]));
     print(evaluations[i]);
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
+  if (!arguments.markdown.empty()) write_text_atomically(arguments.markdown, to_markdown(evaluations));
   return 0;
 }
 

@@ -1,11 +1,13 @@
 #include "app/evaluation.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "autograd/ops.h"
 #include "kernels/error.h"
 #include "metrics/agreement.h"
 #include "metrics/embedding.h"
@@ -45,10 +47,15 @@ Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, 
   evaluation.images = decisions.size();
   const Tensor& counterfactual = explanation.at("counterfactual");
   evaluation.acc_adversarial = metrics::agreement(decisions, explained.classifier.decisions(counterfactual));
+  evaluation.flip_rate = 1 - evaluation.acc_adversarial;
   if (const auto target = explanation.find("target"); target != explanation.end()) {
     evaluation.acc_target = metrics::agreement(target->second, explained.classifier.decisions(counterfactual));
   }
-  if (const auto stable = explanation.find("stable"); stable != explanation.end()) {
+  if (const auto mask = explanation.find("mask"); mask != explanation.end()) {
+    evaluation.mask_size = mean(Variable(mask->second)).item();
+  }
+  const char* stable_name = explanation.contains("stable") ? "stable" : "reconstruction";
+  if (const auto stable = explanation.find(stable_name); stable != explanation.end()) {
     evaluation.acc_stable = metrics::agreement(decisions, explained.classifier.decisions(stable->second));
   }
   const metrics::QueryDistance distance = metrics::query_distance(counterfactual, explanation.at("input"));
@@ -91,6 +98,10 @@ void measure_codes(Evaluation& evaluation, const CodesByClass& real, const Codes
   }
 }
 
+double mebibytes(std::size_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
 nlohmann::ordered_json json_of(const std::optional<double>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
@@ -102,17 +113,23 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                                  {"acc_stable", json_of(evaluation.acc_stable)},
                                  {"acc_adversarial", evaluation.acc_adversarial},
                                  {"acc_target", json_of(evaluation.acc_target)},
+                                 {"flip_rate", evaluation.flip_rate},
                                  {"distance_l1", evaluation.distance_l1},
                                  {"distance_l2", evaluation.distance_l2},
+                                 {"mask_size", json_of(evaluation.mask_size)},
                                  {"fd_mu", nullptr},
-                                 {"js", nullptr}};
+                                 {"js", nullptr},
+                                 {"seconds_per_image", evaluation.seconds_per_image},
+                                 {"peak_memory_mib", mebibytes(evaluation.peak_memory)},
+                                 {"training", nullptr}};
+  if (const std::optional<TrainingCost>& cost = evaluation.training) {
+    json["training"] = {
+        {"steps", cost->steps}, {"seconds", cost->seconds}, {"peak_memory_mib", mebibytes(cost->peak_memory)}};
+  }
   if (evaluation.directions.empty()) return json;
-  double fd_mu = 0, js = 0;
-  bool has_js = true;
+  json["fd_mu"] = json_of(evaluation.fd_mu());
+  json["js"] = json_of(evaluation.js());
   for (const Evaluation::Direction& direction : evaluation.directions) {
-    fd_mu += direction.fd_mu / static_cast<double>(evaluation.directions.size());
-    js += direction.js.value_or(0) / static_cast<double>(evaluation.directions.size());
-    has_js = has_js && direction.js;
     nlohmann::ordered_json one;
     if (direction.from) one["from"] = *direction.from;
     one.update({{"to", direction.to},
@@ -123,12 +140,27 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                 {"js_stable", json_of(direction.js_stable)}});
     json["directions"].push_back(one);
   }
-  json["fd_mu"] = fd_mu;
-  if (has_js) json["js"] = js;
   return json;
 }
 
 }  // namespace
+
+std::optional<double> Evaluation::fd_mu() const {
+  if (directions.empty()) return std::nullopt;
+  double sum = 0;
+  for (const Direction& direction : directions) sum += direction.fd_mu;
+  return sum / static_cast<double>(directions.size());
+}
+
+std::optional<double> Evaluation::js() const {
+  if (directions.empty()) return std::nullopt;
+  double sum = 0;
+  for (const Direction& direction : directions) {
+    if (!direction.js) return std::nullopt;
+    sum += *direction.js;
+  }
+  return sum / static_cast<double>(directions.size());
+}
 
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
                                  nn::VaeEmbedding* embedding) {
@@ -137,9 +169,16 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
   std::vector<Tensor> fitted_on;
   CodesByClass real;
   for (ExplainerRun& explained : explainers) {
+    explained.run.device->reset_high_water();
+    const auto began = std::chrono::steady_clock::now();
     const std::map<std::string, Tensor> explanation = explain_images(explained, images);
+    explained.run.device->synchronize();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
+    const std::size_t peak = explained.run.device->memory_use().high_water;
     const Tensor decisions = explained.classifier.decisions(images);
     evaluations.push_back(evaluate_images(explained, explanation, decisions));
+    evaluations.back().seconds_per_image = elapsed.count() / static_cast<double>(images.shape()[0]);
+    evaluations.back().peak_memory = peak;
     if (embedding == nullptr) continue;
 
     const int classes = explained.classifier.class_count();

@@ -13,9 +13,14 @@ namespace counterfoil::app {
 struct Evaluation {
   std::string run, method;
   std::int64_t images = 0;
-  std::optional<double> acc_stable;         ///< acc_s: where the method has stable images
-  double acc_adversarial = 0;               ///< acc_a
-  std::optional<double> acc_target;         ///< decided as asked; where the method asks for a class
+  std::optional<double> acc_stable;      ///< acc_s: where the method has stable images, or else reconstructions
+  double acc_adversarial = 0;            ///< acc_a
+  double flip_rate = 0;                  ///< 1 - acc_a
+  std::optional<double> acc_target;      ///< decided as asked; where the method asks for a class
+  std::optional<double> mask_size;       ///< mean of the masks, where the method draws any
+  double seconds_per_image = 0;          ///< wall time of the explanations, the classifier's answers to them included
+  std::optional<TrainingCost> training;  ///< as its run directory says
+  std::size_t peak_memory = 0;           ///< bytes: the most that the explanations held on the device at once
   double distance_l1 = 0, distance_l2 = 0;  ///< of the counterfactuals to their queries
   /// Measured in an embedding's codes, where one is given, of the counterfactuals towards each class against the real
   /// images decided so. Of two classes, those from class 0 come first, and stable images of images decided i are
@@ -29,6 +34,9 @@ struct Evaluation {
         js_stable;  ///< js is undefined where the codes lie on a line (a collapsed generator)
   };
   std::vector<Direction> directions;
+
+  std::optional<double> fd_mu() const;  ///< mean over the directions
+  std::optional<double> js() const;     ///< the same; nothing where it is undefined in one
 };
 
 /// Evaluates several explainers of one classifier on the same images; the plane of JS is fitted once, on the real codes
@@ -37,9 +45,14 @@ struct Evaluation {
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
                                  nn::VaeEmbedding* embedding);
 
-/// JSON: for one evaluation an object with acc_stable, acc_adversarial, acc_target, distance_l1, distance_l2, and with
-/// an embedding fd_mu and js (means over the directions) and "directions"; what was not measured is null. For several,
+/// JSON: for one evaluation an object with acc_stable, acc_adversarial, acc_target, flip_rate, distance_l1,
+/// distance_l2, mask_size, seconds_per_image, peak_memory_mib, "training" with steps, seconds and peak_memory_mib, and
+/// with an embedding fd_mu and js (means over the directions) and "directions"; what was not measured is null. For
+/// several,
 /// {"runs": [objects]}.
 std::string to_json(const std::vector<Evaluation>& evaluations);
+
+/// A Markdown table with a row per evaluation, the methods' names first; what was not measured is "-".
+std::string to_markdown(const std::vector<Evaluation>& evaluations);
 
 }  // namespace counterfoil::app

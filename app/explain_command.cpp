@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/progress.h"
 #include "data/image_file.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
@@ -70,7 +71,7 @@ int explain_command(const ExplainArguments& arguments) {
   output.tensors = explain_images(explained, images, target);
   output.metadata = metadata_of(explained.run);
   write_safetensors(arguments.output, output);
-  fmt::print("{}: {} images explained\n", arguments.output.string(), images.shape()[0]);
+  fmt::print("{}: {} images explained, {}\n", arguments.output.string(), images.shape()[0], peak_memory_text(device));
   return 0;
 }
 

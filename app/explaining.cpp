@@ -25,7 +25,7 @@ ExplainerRun load_explainer(const std::filesystem::path& folder, Device& device)
 std::vector<std::string> decision_names(const ExplainerRun& explained) {
   for (const nn::Keys::Key& key : explained.run.settings->keys().list()) {
     if (key.name == "against_all" && key.value() != nn::KeyValue(std::string()))
-      return {"any other", nn::to_text(key.value())};
+      return {kAnyOther, nn::to_text(key.value())};
   }
   return explained.run.data.splits.train.class_names;
 }
@@ -64,7 +64,7 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
     if (targeted != nullptr || explained.classifier.class_count() == 2) explanation.emplace("target", targets);
     for (const auto& [name, tensor] : explanation) {
       parts[name].push_back(tensor);
-      if (tensor.shape() == x.shape() && name != "map") {
+      if (tensor.shape() == x.shape() && name != "map" && name != "mask") {
         parts["probabilities." + name].push_back(probabilities(tensor));
       }
     }
@@ -83,6 +83,30 @@ data::Dataset test_images(const Run& run, const std::filesystem::path& folder) {
   const std::string stored{std::istreambuf_iterator<char>(stream), {}};
   if (stored != data.description) fail("{}: the data are not those that the run was trained on", file.string());
   return std::move(data.splits.test);
+}
+
+data::Dataset common_test_images(const std::vector<ExplainerRun>& explainers,
+                                 const std::vector<std::filesystem::path>& folders) {
+  data::Dataset test = test_images(explainers.front().run, folders.front());
+  for (std::size_t i = 1; i < explainers.size(); ++i) {
+    if (test_images(explainers[i].run, folders[i]).pixels != test.pixels)
+      fail("{} and {}: their test images differ", folders.front().string(), folders[i].string());
+  }
+  return test;
+}
+
+std::vector<std::int32_t> choose_queries(const std::vector<std::int32_t>& decisions, int classes,
+                                         std::int64_t per_class) {
+  std::vector<std::int32_t> chosen;
+  for (int label = 0; label < classes; ++label) {
+    std::int64_t found = 0;
+    for (std::size_t i = 0; i < decisions.size() && found < per_class; ++i) {
+      if (decisions[i] != label) continue;
+      chosen.push_back(static_cast<std::int32_t>(i));
+      ++found;
+    }
+  }
+  return chosen;
 }
 
 }  // namespace counterfoil::app

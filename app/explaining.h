@@ -16,6 +16,8 @@ struct ExplainerRun {
 /// Throws Error when the run is of something that explains nothing.
 ExplainerRun load_explainer(const std::filesystem::path& folder, Device& device);
 
+/// What class 0 of one class against all the others is called.
+inline constexpr const char* kAnyOther = "any other";
 /// What the classes that the explained classifier decides between are called, in its order.
 std::vector<std::string> decision_names(const ExplainerRun& explained);
 
@@ -33,5 +35,12 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
 /// The test images of the data that the run was trained on, read again. Throws Error when they are not the same any
 /// more.
 data::Dataset test_images(const Run& run, const std::filesystem::path& folder);
+/// Those of several runs, at least one, with the folder of each. Throws Error unless they are the same for all.
+data::Dataset common_test_images(const std::vector<ExplainerRun>& explainers,
+                                 const std::vector<std::filesystem::path>& folders);
+
+/// The places of the first `per_class` images decided 0, then of those decided 1, and so on.
+std::vector<std::int32_t> choose_queries(const std::vector<std::int32_t>& decisions, int classes,
+                                         std::int64_t per_class);
 
 }  // namespace counterfoil::app

@@ -37,6 +37,12 @@ std::string duration_text(double seconds) {
   return fmt::format("{} s", whole);
 }
 
+std::string peak_memory_text(const Device& device) {
+  constexpr double kMebibyte = 1 << 20;
+  return fmt::format("peak memory {:.1f} MiB of tensors on {}",
+                     static_cast<double>(device.memory_use().high_water) / kMebibyte, device.name());
+}
+
 Progress::Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step,
                    const std::filesystem::path& log)
     : start_(start),

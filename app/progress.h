@@ -6,12 +6,16 @@
 #include <fstream>
 #include <string>
 
+#include "kernels/device.h"
 #include "nn/trainable.h"
 
 namespace counterfoil::app {
 
 /// "1 h 02 min", "3 min 20 s", "14 s"
 std::string duration_text(double seconds);
+
+/// "peak memory 381 MiB of tensors on cpu": the most that a device's allocator has handed out at once.
+std::string peak_memory_text(const Device& device);
 
 /// Shows how far training is: on a terminal a bar that is redrawn in place, elsewhere a plain line every few seconds,
 /// on stderr; and a line every few seconds in the log file.

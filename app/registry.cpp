@@ -31,8 +31,8 @@ class ConfigRecipe final : public Recipe {
 };
 
 template <typename Config, typename Make>
-Kind kind(std::string name, std::string summary, std::int64_t default_steps, Make maker) {
-  return {std::move(name), std::move(summary), default_steps,
+Kind kind(std::string name, std::string paper, std::string summary, std::int64_t default_steps, Make maker) {
+  return {std::move(name), std::move(summary), std::move(paper), default_steps,
           [maker] { return std::make_unique<ConfigRecipe<Config, Make>>(maker); }};
 }
 
@@ -79,8 +79,8 @@ struct ExplainerRunConfig {
 
 /// An explainer whose constructor takes its config, the classifier, the training images, the seed and the device.
 template <typename Method, typename Config>
-Kind explainer(std::string name, std::string summary, std::int64_t default_steps) {
-  return kind<ExplainerRunConfig<Config>>(std::move(name), std::move(summary), default_steps,
+Kind explainer(std::string name, std::string paper, std::string summary, std::int64_t default_steps) {
+  return kind<ExplainerRunConfig<Config>>(std::move(name), std::move(paper), std::move(summary), default_steps,
                                           [](const ExplainerRunConfig<Config>& config, const TrainingInputs& inputs) {
                                             return std::make_unique<Method>(config.method, config.open(inputs),
                                                                             inputs.splits.train, inputs.seed,
@@ -88,33 +88,51 @@ Kind explainer(std::string name, std::string summary, std::int64_t default_steps
                                           });
 }
 
+constexpr const char* kCharachon =
+    "Charachon, Cournede, Hudelot, Ardon: Leveraging conditional generative models in a general explanation framework "
+    "of classifier decisions";
+
 std::vector<Kind> make_kinds() {
+  using namespace methods;  // NOLINT(google-build-using-namespace): the table reads better
   return {
-      kind<methods::ClassifierConfig>("classifier", "the model to be explained: a LeNet on the classes of --data", 3750,
-                                      [](const methods::ClassifierConfig& config, const TrainingInputs& inputs) {
-                                        return std::make_unique<methods::ClassifierTraining>(
-                                            config, inputs.splits, inputs.seed, inputs.device);
-                                      }),
-      kind<EmbeddingRunConfig>("embedding", "the VAE and MLP in whose codes fd_mu and js compare images", 3000,
+      kind<ClassifierConfig>("classifier", "", "the model to be explained: a LeNet on the classes of --data", 3750,
+                             [](const ClassifierConfig& config, const TrainingInputs& inputs) {
+                               return std::make_unique<ClassifierTraining>(config, inputs.splits, inputs.seed,
+                                                                           inputs.device);
+                             }),
+      kind<EmbeddingRunConfig>("embedding", "", "the VAE and MLP in whose codes fd_mu and js compare images", 3000,
                                make_embedding),
-      explainer<methods::Syce, methods::SyceConfig>("syce", "symmetrically conditioned explanation (Charachon et al.)",
-                                                    6000),
-      explainer<methods::Cyce, methods::CyceConfig>("cyce", "cyclic conditioned explanation (Charachon et al.)", 6000),
-      explainer<methods::Cyce, methods::CycleganConfig>("cyclegan",
-                                                        "CyCE without the classifier (Zhu et al.), the peer", 6000),
-      explainer<methods::Ssye, methods::SsyeConfig>("ssye", "SyCE with a single generator (Charachon et al.)", 6000),
-      explainer<methods::Cycsae, methods::CycsaeConfig>(
-          "cycsae", "cyclic explanation with a stable and an adversarial head (Charachon et al.)", 6000),
-      explainer<methods::Sagen, methods::SagenConfig>(
-          "sagen", "similar and adversarial images of one generator, no discriminator (Charachon et al.)", 4000),
-      explainer<methods::Mgen, methods::MgenConfig>(
-          "mgen", "a generator of masks that keep and destroy the decision (Dabkowski and Gal)", 4000),
-      explainer<methods::Bbmp, methods::BbmpConfig>(
-          "bbmp", "a mask optimised for each image when it is explained; 0 steps (Fong and Vedaldi)", 0),
-      explainer<methods::Explaingan, methods::ExplainganConfig>(
-          "explaingan", "a masked change to the other class (Samangouei et al.)", 6000),
-      explainer<methods::ProgressiveExaggeration, methods::ProgressiveExaggerationConfig>(
-          "progressive-exaggeration", "the query at every probability of the classifier (Singla et al.)", 6000),
+      explainer<Explaingan, ExplainganConfig>(
+          "explaingan",
+          "Samangouei, Saeedi, Nakagawa, Silberman: ExplainGAN: model explanation via decision boundary crossing "
+          "transformations, ECCV 2018",
+          "a masked change to the other class", 6000),
+      explainer<ProgressiveExaggeration, ProgressiveExaggerationConfig>(
+          "progressive-exaggeration",
+          "Singla, Pollack, Chen, Batmanghelich: Explanation by progressive exaggeration, ICLR 2020",
+          "the query at every probability of the classifier", 6000),
+      explainer<Syce, SyceConfig>("syce", kCharachon, "generators of adversarial images that lead back to stable ones",
+                                  6000),
+      explainer<Cyce, CyceConfig>("cyce", kCharachon, "a cycle of generators across the decision boundary", 6000),
+      explainer<Ssye, SsyeConfig>("ssye", kCharachon, "SyCE with a single generator", 6000),
+      explainer<Cycsae, CycsaeConfig>("cycsae", kCharachon,
+                                      "a cycle of generators with a stable and an adversarial head each", 6000),
+      explainer<Sagen, SagenConfig>(
+          "sagen",
+          "Charachon, Hudelot, Cournede, Ruppli, Ardon: Combining similarity and adversarial learning to generate "
+          "visual explanation, ICPR 2020",
+          "similar and adversarial images of one generator, no discriminator", 4000),
+      explainer<Mgen, MgenConfig>("mgen",
+                                  "Dabkowski, Gal: Real time image saliency for black box classifiers, NIPS 2017",
+                                  "a generator of masks that keep and destroy the decision", 4000),
+      explainer<Bbmp, BbmpConfig>(
+          "bbmp", "Fong, Vedaldi: Interpretable explanations of black boxes by meaningful perturbation, ICCV 2017",
+          "a mask optimised for each image when it is explained; 0 steps", 0),
+      explainer<Cyce, CycleganConfig>(
+          "cyclegan",
+          "Zhu, Park, Isola, Efros: Unpaired image-to-image translation using cycle-consistent adversarial networks, "
+          "ICCV 2017",
+          "CyCE without the classifier, the peer", 6000),
   };
 }
 

@@ -38,16 +38,16 @@ class Recipe {
 /// What `counterfoil train NAME` can train.
 struct Kind {
   std::string name, summary;
+  std::string paper;  ///< of an explainer, the work that it comes from; empty: it explains nothing
   std::int64_t default_steps = 1000;
   std::function<std::unique_ptr<Recipe>()> recipe;
 };
 
-/// Every kind, in the order of `counterfoil methods`. To add one, give registry.cpp its config struct (with
-/// declare(nn::Keys&)) and a function that makes it:
+/// Every kind: what the explainers need, then the explainers in the order of `counterfoil methods`. To add one, give
+/// registry.cpp its config struct (with declare(nn::Keys&)) and a function that makes it; for an explainer of the usual
+/// constructor one line does:
 ///
-///   kind<SyceConfig>("syce", "pairs of generators ...", 12000,
-///                    [](const SyceConfig& config, const TrainingInputs& inputs) { return std::make_unique<...>(...);
-///                    })
+///   explainer<Syce, SyceConfig>("syce", kCharachon, "generators of stable and adversarial images", 6000)
 ///
 /// An explainer explains the first classifier that its factory opens, by convention under the key "classifier".
 const std::vector<Kind>& kinds();

@@ -25,21 +25,6 @@ std::string read_text(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// The first `per_class` test images that the classifier puts in each class, in the order of classes.
-std::vector<std::int32_t> choose_queries(const std::vector<std::int32_t>& decisions, int classes,
-                                         std::int64_t per_class) {
-  std::vector<std::int32_t> chosen;
-  for (int label = 0; label < classes; ++label) {
-    std::int64_t found = 0;
-    for (std::size_t i = 0; i < decisions.size() && found < per_class; ++i) {
-      if (decisions[i] != label) continue;
-      chosen.push_back(static_cast<std::int32_t>(i));
-      ++found;
-    }
-  }
-  return chosen;
-}
-
 std::vector<Report::Curve> read_curves(const std::filesystem::path& metrics) {
   std::istringstream lines(read_text(metrics));
   std::vector<Report::Curve> curves;
@@ -79,6 +64,7 @@ std::vector<Report::Figure> read_figures(const std::filesystem::path& file) {
       {"js", "JS", "Jensen-Shannon distance of the same, in the codes' principal plane (0 to 1)"},
       {"distance_l1", "L1", "mean absolute difference of counterfactual and query"},
       {"distance_l2", "L2", "root mean square difference of counterfactual and query"},
+      {"mask_size", "mask", "mean of the masks"},
   };
   std::vector<Report::Figure> figures;
   try {
@@ -131,6 +117,13 @@ class Gallery {
   std::map<std::string, std::vector<float>> values_;
 };
 
+std::string question(const ExplainerRun& explained) {
+  const std::vector<std::string> names = decision_names(explained);
+  if (names.size() > 2) return "why this class and not that one?";
+  const bool against_all = names[0] == kAnyOther;
+  return fmt::format("why {} and not {}?", names[against_all ? 1 : 0], names[against_all ? 0 : 1]);
+}
+
 }  // namespace
 
 int report_command(const ReportArguments& arguments) {
@@ -152,8 +145,7 @@ int report_command(const ReportArguments& arguments) {
     targets = found->second.to_vector<std::int32_t>();
 
   Report report;
-  report.title = fmt::format("{}: why {} and not {}?", explained.run.settings->kind().name,
-                             two ? names[0] : "this class", two ? names[1] : "that one");
+  report.title = fmt::format("{}: {}", explained.run.settings->kind().name, question(explained));
   report.introduction = fmt::format(
       "For each test image the classifier f is asked what would have to change for {}. The counterfactual is that "
       "image; the explanation map shows where it differs. {}",

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -19,6 +20,33 @@ void RunDirectory::create() const {
   std::filesystem::create_directories(folder_, error);
   if (error) fail("cannot make the folder {}: {}", folder_.string(), error.message());
   if (::access(folder_.c_str(), W_OK) != 0) fail("cannot write in the folder {}", folder_.string());
+}
+
+void RunDirectory::remove() const {
+  std::error_code ignored;
+  for (const auto& file : {config(), splits(), metrics(), checkpoint(), model(), cost(), log()}) {
+    std::filesystem::remove(file, ignored);
+  }
+  std::filesystem::remove(folder_, ignored);
+}
+
+std::optional<TrainingCost> read_cost(const RunDirectory& run) {
+  if (!std::filesystem::exists(run.cost())) return std::nullopt;
+  std::ifstream stream(run.cost());
+  try {
+    const nlohmann::json json = nlohmann::json::parse(stream);
+    return TrainingCost{json.at("steps").get<std::int64_t>(), json.at("seconds").get<double>(),
+                        static_cast<std::size_t>(json.at("peak_memory_mib").get<double>() * (1 << 20))};
+  } catch (const nlohmann::json::exception& error) {
+    fail("{}: not what a training wrote: {}", run.cost().string(), error.what());
+  }
+}
+
+void write_cost(const RunDirectory& run, const TrainingCost& cost) {
+  const nlohmann::ordered_json json = {{"steps", cost.steps},
+                                       {"seconds", cost.seconds},
+                                       {"peak_memory_mib", static_cast<double>(cost.peak_memory) / (1 << 20)}};
+  write_text_atomically(run.cost(), json.dump(2) + "\n");
 }
 
 RunLock::RunLock(const RunDirectory& run) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/config.h"
@@ -17,6 +18,7 @@ namespace counterfoil::app {
 ///   metrics.csv             step and loss terms, a line per step; the same bits every time
 ///   checkpoint.safetensors  the last checkpoint, while training goes on and after
 ///   model.safetensors       the networks, once training has ended
+///   cost.json               steps, seconds and peak_memory_mib of the training; of no two runs the same
 ///   log.txt                 what was printed, with the time
 class RunDirectory {
  public:
@@ -27,15 +29,28 @@ class RunDirectory {
   std::filesystem::path metrics() const { return folder_ / "metrics.csv"; }
   std::filesystem::path checkpoint() const { return folder_ / "checkpoint.safetensors"; }
   std::filesystem::path model() const { return folder_ / "model.safetensors"; }
+  std::filesystem::path cost() const { return folder_ / "cost.json"; }
   std::filesystem::path log() const { return folder_ / "log.txt"; }
   const std::filesystem::path& folder() const { return folder_; }
 
   /// Makes the folder where it is missing. Throws Error with the system's reason.
   void create() const;
+  /// Removes the files of a run, and the folder where nothing else is in it.
+  void remove() const;
 
  private:
   std::filesystem::path folder_;
 };
+
+/// What a training took, all its processes together; those that were killed are not counted.
+struct TrainingCost {
+  std::int64_t steps = 0;
+  double seconds = 0;           ///< wall time
+  std::size_t peak_memory = 0;  ///< bytes of tensors on the device, the most at once
+};
+/// Nothing where there is no cost.json; throws Error where it is damaged.
+std::optional<TrainingCost> read_cost(const RunDirectory& run);
+void write_cost(const RunDirectory& run, const TrainingCost& cost);
 
 /// Keeps a second process out of a run directory while it lives. Throws Error when another one is in it.
 class RunLock {

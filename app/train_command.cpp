@@ -100,6 +100,7 @@ int train_command(const TrainArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   if (arguments.out.empty()) fail("--out: expected the folder that the run shall be written to");
   const RunDirectory directory(arguments.out);
+  const bool existed = std::filesystem::exists(directory.folder());
   auto settings = resolve_settings(directory, arguments);
   const RunConfig config = settings->run();
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
@@ -124,8 +125,14 @@ int train_command(const TrainArguments& arguments) {
                            plan.steps));
   const Metadata metadata = metadata_of(run);
   catch_stop_signals();
+  const auto since_began = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  const TrainingCost before = read_cost(directory).value_or(TrainingCost{});
   try {
     const std::int64_t reached = train(*run.trainable, directory, plan, metadata, progress);
+    write_cost(directory, {reached, before.seconds + since_began(),
+                           std::max(before.peak_memory, run.device->memory_use().high_water)});
     if (reached < plan.steps) {
       progress.say(fmt::format("stopped at step {}; the same command with --resume goes on from there", reached));
       constexpr int kSignalStatus = 128;
@@ -134,11 +141,14 @@ int train_command(const TrainArguments& arguments) {
   } catch (const Divergence& divergence) {
     progress.say(divergence.what());
     throw;
+  } catch (const Error&) {
+    if (!existed && std::filesystem::file_size(directory.metrics()) == 0) directory.remove();  // not one step was done
+    throw;
   }
   save_model(directory.model(), run.trainable->training_state(), metadata);
   say_accuracy(run, progress);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  progress.say(fmt::format("{} in {}", directory.model().string(), duration_text(seconds)));
+  progress.say(peak_memory_text(*run.device));
+  progress.say(fmt::format("{} in {}", directory.model().string(), duration_text(since_began())));
   return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "app/collapse_watch.h"
+
 namespace counterfoil::app {
 
 namespace {
@@ -39,6 +41,7 @@ std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const Trai
   MetricsFile metrics(run.metrics(), plan.start);
   std::int64_t saved = plan.start;
   std::int64_t step = plan.start;
+  CollapseWatch watch;
   while (step < plan.steps && stop_signal() == 0) {
     ++step;
     const nn::LossTerms terms = trainable.train_step();
@@ -47,7 +50,14 @@ std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const Trai
     }
     metrics.write(step, terms);
     progress.step(step, terms);
-    if (step % plan.checkpoint_every == 0 || step == plan.steps || stop_signal() != 0) {
+    const bool last = step == plan.steps || stop_signal() != 0;
+    const bool due = last || step % plan.checkpoint_every == 0;
+    if (due || step % CollapseWatch::kInterval == 0) {
+      watch.look(step, trainable.drawn());
+      if (watch.collapsed(step)) diverge(step, watch.finding(), run, saved);
+      if (last && watch.doubtful()) progress.say(fmt::format("at step {} {}", step, watch.finding()));
+    }
+    if (due && (last || !watch.doubtful())) {
       if (!is_finite(trainable.training_state())) diverge(step, "a weight is not finite", run, saved);
       metrics.sync();
       save_checkpoint(run.checkpoint(), trainable.training_state(), step, metadata);

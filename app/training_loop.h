@@ -10,7 +10,8 @@
 
 namespace counterfoil::app {
 
-/// A loss or a weight became infinite or not a number. The program prints it and exits with status 3.
+/// A loss or a weight became infinite or not a number, or a generator draws the same for every input
+/// (app/collapse_watch.h). The program prints it and exits with status 3.
 class Divergence : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -24,7 +25,8 @@ struct TrainingPlan {
 
 /// Trains to the end, or until SIGINT or SIGTERM, with a checkpoint every so many steps and at the end; every
 /// checkpoint finds its line in metrics.csv on disk already. Returns the step reached. Throws Divergence, before
-/// anything not finite is saved.
+/// anything not finite is saved; nothing is saved either, but at the end, while a generator draws the same for every
+/// input.
 std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const TrainingPlan& plan,
                    const Metadata& metadata, Progress& progress);
 

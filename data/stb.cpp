@@ -1,6 +1,7 @@
 #include "data/stb.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace {
 
@@ -28,6 +29,7 @@ void* bounded_realloc(void* data, std::size_t bytes) {
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
+#include <stb/stb_easy_font.h>
 #include <stb/stb_image_write.h>
 
 namespace counterfoil::data::stb {
@@ -48,6 +50,24 @@ void release(unsigned char* pixels) {
 const char* failure() {
   const char* reason = stbi_failure_reason();
   return reason != nullptr ? reason : "no reason given";
+}
+
+std::vector<Rectangle> letters(std::string text) {
+  struct Vertex {
+    float x, y, z;
+    unsigned char colour[4];
+  };
+  constexpr std::size_t kVertices = 160;  // for each letter; the font's own figure is 270 bytes on average
+  std::vector<Vertex> vertices(kVertices * (text.size() + 1));
+  const int quads = stb_easy_font_print(0, 0, text.data(), nullptr, vertices.data(),
+                                        static_cast<int>(vertices.size() * sizeof(Vertex)));
+  std::vector<Rectangle> strokes;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(quads); ++i) {
+    const Vertex &first = vertices[4 * i], &opposite = vertices[4 * i + 2];
+    strokes.push_back({static_cast<int>(first.x), static_cast<int>(first.y), static_cast<int>(opposite.x),
+                       static_cast<int>(opposite.y)});
+  }
+  return strokes;
 }
 
 bool encode_png(Sink sink, void* context, int width, int height, int channels, const unsigned char* pixels) {

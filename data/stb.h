@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
-// stb_image and stb_image_write as this project uses them: PNG and JPEG from memory, allocations of at most kMostBytes.
+// stb_image and stb_image_write as this project uses them: PNG and JPEG from memory, allocations of at most kMostBytes;
+// and the letters of stb_easy_font.
 
 namespace counterfoil::data::stb {
 
@@ -18,5 +21,12 @@ const char* failure();
 
 using Sink = void (*)(void* context, void* data, int size);
 bool encode_png(Sink sink, void* context, int width, int height, int channels, const unsigned char* pixels);
+
+/// Pixels left <= x < right, top <= y < bottom.
+struct Rectangle {
+  int left, top, right, bottom;
+};
+/// The strokes of a line of printable ASCII, its letters about 7 wide and 10 high with the upper left corner at 0, 0.
+std::vector<Rectangle> letters(std::string text);
 
 }  // namespace counterfoil::data::stb

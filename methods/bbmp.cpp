@@ -113,7 +113,8 @@ Explanation Bbmp::explain(const Tensor& x) {
     mask.set_value(unary(UnaryOp::clip, mask.value(), 0, 1));
   }
   const NoGrad no_grad;
-  return {{"counterfactual", blend(x, blurred, mask).value()}, {"map", (1 - upsampled(mask, x.shape())).value()}};
+  const Tensor deleted = (1 - upsampled(mask, x.shape())).value();  // [N,H,W,1]
+  return {{"counterfactual", blend(x, blurred, mask).value()}, {"map", deleted}, {"mask", deleted}};
 }
 
 }  // namespace counterfoil::methods

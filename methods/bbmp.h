@@ -54,7 +54,7 @@ class Bbmp final : public Explainer {
   nn::LossTerms train_step() override;
   std::int64_t images_per_step() const override { return 1; }
 
-  /// "counterfactual": Phi(x, m); "map": 1 - m, in [0,1]: what was deleted.
+  /// "counterfactual": Phi(x, m); "map" and "mask": 1 - m, in [0,1]: what was deleted.
   Explanation explain(const Tensor& x) override;
 
  private:

@@ -9,7 +9,9 @@
 namespace counterfoil::methods {
 
 /// What an explainer says of a batch, by documented names: "counterfactual" [N,H,W,C] in [0,1] always; "stable" where
-/// the method has a stable image; "map" [N,H,W,1] >= 0, the explanation map; others as the method's header says.
+/// the method has a stable image; "map" [N,H,W,1] >= 0, the explanation map; "mask" [N,H,W,1] in [0,1] where the method
+/// draws what may change; others as the method's header says. All but maps and masks that have the shape of x are
+/// images.
 using Explanation = std::map<std::string, Tensor>;
 
 /// |a - b| averaged over channels, the map of the methods that explain by a difference: [N,H,W,C] twice -> [N,H,W,1].

@@ -180,6 +180,7 @@ Variable Explaingan::discriminator_loss(const std::array<Tensor, 2>& x) {
 
 Variable Explaingan::generator_loss(const std::array<Tensor, 2>& x, nn::LossTerms& terms) {
   const std::array<Generated, 2> made = generate(x);
+  drawn_ = {{"G1", made[0].transformed.value()}, {"G0", made[1].transformed.value()}};
   Variable total;
   const auto add = [&](const std::string& name, double weight, const Variable& on0, const Variable& on1) {
     const Variable both = on0 + on1;  // every equation sums over the classes
@@ -218,11 +219,15 @@ nn::LossTerms Explaingan::train_step() {
 }
 
 Explanation Explaingan::explain(const Tensor& x) {
-  const Tensor all = by_decision(classifier_, x, [&](const Tensor& part, int j) {
-    const nn::Pass pass = nn::Pass::eval();
-    const Generated made = split_heads(generator_.forward(encoders_.forward(j, part, pass), pass), part, j);
-    return concat({made.composite, made.transformed, made.reconstruction, made.mask}, 3).value();
-  });  // [N,H,W,3C + 1]
+  // The composite, transformed and reconstructed images, and the mask: [N,H,W,3C + 1].
+  Tensor all = Tensor::zeros(Shape{x.shape()[0], x.shape()[1], x.shape()[2], 3 * channels_ + 1}, x.dtype(), x.device());
+  if (x.shape()[0] > 0) {
+    all = by_decision(classifier_, x, [&](const Tensor& part, int j) {
+      const nn::Pass pass = nn::Pass::eval();
+      const Generated made = split_heads(generator_.forward(encoders_.forward(j, part, pass), pass), part, j);
+      return concat({made.composite, made.transformed, made.reconstruction, made.mask}, 3).value();
+    });
+  }
   const auto images = [&](int k) { return slice(all, 3, k * channels_, (k + 1) * channels_); };
   Explanation explanation{{"counterfactual", images(0)}, {"transformed", images(1)}};
   if (reconstructing()) explanation["reconstruction"] = images(2);

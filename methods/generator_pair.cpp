@@ -106,6 +106,7 @@ nn::LossTerms GeneratorPair::train_step() {
     }
   }
 
+  drawn_.resize(2);
   for (int domain = 0; domain < 2; ++domain) {
     const int other = 1 - domain;
     Tensor fake;
@@ -113,6 +114,7 @@ nn::LossTerms GeneratorPair::train_step() {
       const NoGrad no_grad;
       fake = generate(other, batches[static_cast<std::size_t>(other)]).value();
     }
+    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(other), fake};
     const Variable loss = discriminator_loss(domain, batches[static_cast<std::size_t>(domain)], fake, terms);
     discriminator_optimisers_[static_cast<std::size_t>(domain)]->minimise(loss);
   }

@@ -72,6 +72,7 @@ GeneratorLoss Mgen::generator_loss(const Variable& x) {
   const Tensor classes = classifier().decisions(x.value());
   const Variable small = mask(x, training_pass());
   const Variable m = upsampled(small, x.shape());  // [N,H,W,1]
+  drawn_ = {{"the generator of masks", small.value()}};
   const Tensor fill = random_fill(x.value());
   const Variable kept = class_margin(classifier().log_probabilities(blend(x, fill, m)), classes);
   const Variable left = class_margin(classifier().log_probabilities(blend(x, fill, 1 - m)), classes);
@@ -90,7 +91,9 @@ GeneratorLoss Mgen::generator_loss(const Variable& x) {
 Explanation Mgen::explain(const Tensor& x) {
   const NoGrad no_grad;
   const Variable m = upsampled(mask(x, nn::Pass::eval()), x.shape());
-  return {{"counterfactual", blend(x, gaussian_blur(x, config_.blur_sigma), 1 - m).value()}, {"map", m.value()}};
+  return {{"counterfactual", blend(x, gaussian_blur(x, config_.blur_sigma), 1 - m).value()},
+          {"map", m.value()},
+          {"mask", m.value()}};
 }
 
 }  // namespace counterfoil::methods

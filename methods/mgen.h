@@ -57,7 +57,7 @@ class Mgen final : public SingleGenerator {
   Mgen(const MgenConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
        Device& device);
 
-  /// "counterfactual": x with the evidence blurred, Phi(x, 1 - m); "map": the mask m, in [0,1].
+  /// "counterfactual": x with the evidence blurred, Phi(x, 1 - m); "map" and "mask": m, in [0,1].
   Explanation explain(const Tensor& x) override;
 
  protected:

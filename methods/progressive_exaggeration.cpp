@@ -200,9 +200,10 @@ Variable ProgressiveExaggeration::discriminator_loss(const Batch& batch) {
 Variable ProgressiveExaggeration::generator_loss(const Batch& batch, nn::LossTerms& terms) {
   const nn::Pass still = training_pass(false);
   const Variable fake = generate(batch.x, batch.target, training_pass(true));  // eq. 2: x_delta, [N,H,W,C]
-  const Variable embedding = encoder_.forward(fake, batch.own, still);         // E(x_delta)
-  const Variable cycled = generator_.forward(embedding, batch.own, still);     // [N,H,W,C]
-  const Variable logit = pe::logit(classifier_, pe::to_classifier(fake));      // [N,1]
+  drawn_ = {{"g", fake.value()}};
+  const Variable embedding = encoder_.forward(fake, batch.own, still);      // E(x_delta)
+  const Variable cycled = generator_.forward(embedding, batch.own, still);  // [N,H,W,C]
+  const Variable logit = pe::logit(classifier_, pe::to_classifier(fake));   // [N,1]
 
   // Eq. 8: L_cGAN(G, E) = -E D(x_delta, c_f(x, delta))
   const Variable l_gan = hinge_generator(discriminator_.forward(fake, batch.target, still));

@@ -30,6 +30,7 @@ Sagen::Sagen(const SagenConfig& config, nn::Classifier& classifier, const data::
 GeneratorLoss Sagen::generator_loss(const Variable& x) {
   const Variables heads = generator().forward_heads(x, training_pass());
   const Variable &adversarial = heads[0], &stable = heads[1];  // [N,H,W,C]
+  drawn_ = {{"the adversarial head", adversarial.value()}, {"the stable head", stable.value()}};
   const Decisions decisions = decide(classifier(), x.value());
   return weigh({
       // L_bce(c_f(x), f(g^s(x)))

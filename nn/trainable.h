@@ -30,9 +30,13 @@ class Trainable {
   virtual LossTerms train_step() = 0;
   virtual std::int64_t images_per_step() const = 0;
   TrainingState& training_state() { return state_; }
+  /// What the generators drew in the last step, by name: images or masks [N,...], each from an input of its own. The
+  /// training loop watches that they differ. Empty where nothing is generated.
+  const std::vector<std::pair<std::string, Tensor>>& drawn() const { return drawn_; }
 
  protected:
   TrainingState state_;
+  std::vector<std::pair<std::string, Tensor>> drawn_;
 };
 
 }  // namespace counterfoil::nn

@@ -74,12 +74,16 @@ class Pipeline : public testing::Test {
 TEST_F(Pipeline, EvaluateWritesItsFigures) {
   require({"evaluate", "--run", path("syce"), "--embedding", path("embedding"), "--json", path("one.json")});
   const nlohmann::json one = nlohmann::json::parse(bytes_of(path("one.json")));
-  for (const char* key : {"acc_stable", "acc_adversarial", "fd_mu", "js", "distance_l1", "distance_l2"}) {
+  for (const char* key : {"acc_stable", "acc_adversarial", "flip_rate", "fd_mu", "js", "distance_l1", "distance_l2",
+                          "seconds_per_image", "peak_memory_mib"}) {
     ASSERT_TRUE(one.contains(key) && one[key].is_number()) << key;
     EXPECT_GE(one[key].get<double>(), 0) << key;
   }
   EXPECT_LE(one["acc_stable"].get<double>(), 1);
   EXPECT_LE(one["js"].get<double>(), 1);
+  EXPECT_NEAR(one["flip_rate"].get<double>(), 1 - one["acc_adversarial"].get<double>(), 1e-12);
+  EXPECT_TRUE(one["mask_size"].is_null());  // SyCE draws none
+  EXPECT_GT(one["peak_memory_mib"].get<double>(), 0);
   EXPECT_EQ(one["directions"].size(), 2u);
   EXPECT_EQ(one["directions"][0]["images"].get<int>() + one["directions"][1]["images"].get<int>(),
             one["images"].get<int>());
@@ -89,6 +93,30 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   ASSERT_EQ(two["runs"].size(), 2u);
   EXPECT_EQ(two["runs"][0]["acc_stable"], one["acc_stable"]);
   EXPECT_TRUE(two["runs"][0]["fd_mu"].is_null());  // no embedding, no figure
+}
+
+// BBMP's mask, and the panel: a row of queries and one of each run, a counterfactual and a map for each query.
+TEST_F(Pipeline, EveryMethodOnTheSameQueriesInOnePicture) {
+  require({"train", "bbmp", "--data", data(), "--classifier", path("classifier"), "--out", path("bbmp"), "--iterations",
+           "3", "--mask-divisor", "2"});
+  require(
+      {"evaluate", "--run", path("bbmp"), path("syce"), "--json", path("bbmp.json"), "--markdown", path("bbmp.md")});
+  const double mask = nlohmann::json::parse(bytes_of(path("bbmp.json")))["runs"][0]["mask_size"].get<double>();
+  EXPECT_GT(mask, 0);
+  EXPECT_LT(mask, 1);
+  const std::string table = bytes_of(path("bbmp.md"));
+  EXPECT_EQ(std::ranges::count(table, '\n'), 4);
+  EXPECT_THAT(table, testing::ContainsRegex("\n\\| bbmp \\| .*\\| 0 \\|.*\n\\| syce \\| .*\\| 25 \\|"));
+  const auto panel = [&] {
+    require({"panel", "--run", path("syce"), path("bbmp"), "--output", path("panel.png"), "--images-per-class", "2"});
+    return bytes_of(path("panel.png"));
+  };
+  const std::string first = panel();
+  EXPECT_EQ(panel(), first);
+  const data::Image picture = data::read_image(path("panel.png"));
+  EXPECT_EQ(picture.channels, 3);
+  EXPECT_EQ(picture.height, 2 * 8 + 3 * (16 + 60 + 2));       // 12 pixels magnified by 5, three titled rows
+  EXPECT_EQ(picture.width, 2 * 8 + 8 * 60 + 4 * 2 + 3 * 10);  // four pairs of pictures
 }
 
 TEST_F(Pipeline, TheReportIsOnePageWithItsPicturesInside) {
@@ -108,6 +136,67 @@ TEST_F(Pipeline, TheReportIsOnePageWithItsPicturesInside) {
   require({"report", "--run", path("syce"), "--evaluation", path("figures.json"), "--output", path("report.html"),
            "--images-per-class", "2"});
   EXPECT_EQ(bytes_of(path("report.html")), before);
+}
+
+TEST_F(Pipeline, OneAgainstAllAsksWhyThisAndNotAnyOther) {
+  write_idx_folder(folder() / "three", 90, 12, 3);
+  const std::string data = "idx:" + path("three");
+  require({"train", "classifier", "--data", data, "--out", path("three_classifier"), "--steps", "60", "--batch", "16",
+           "--learning-rate", "0.002"});
+  require({"train", "sagen", "--data", data, "--classifier", path("three_classifier"), "--against-all", "2", "--out",
+           path("one_against_all"), "--steps", "3", "--batch", "8", "--generator-width", "4"});
+  require({"report", "--run", path("one_against_all"), "--output", path("against.html"), "--images-per-class", "1"});
+  const std::string page = bytes_of(path("against.html"));
+  EXPECT_THAT(page, HasSubstr("<h1>sagen: why 2 and not any other?</h1>"));
+  EXPECT_THAT(page, HasSubstr("f(x) is the probability of 2."));
+}
+
+TEST_F(Pipeline, WhatFailsAtTheFirstStepLeavesNothingBehind) {
+  const Outcome optimised = go({"train", "bbmp", "--data", data(), "--classifier", path("classifier"), "--out",
+                                path("no_steps"), "--steps", "2"});
+  EXPECT_EQ(optimised.status, 2);
+  EXPECT_THAT(optimised.error_lines().back(), HasSubstr("expected 0 steps"));
+  EXPECT_FALSE(fs::exists(path("no_steps")));
+  EXPECT_EQ(go(syce(path("much"), {"--batch", "70"})).status, 2);  // more than a class has images
+  EXPECT_FALSE(fs::exists(path("much")));
+  fs::create_directories(path("mine"));
+  EXPECT_EQ(go(syce(path("mine"), {"--batch", "70"})).status, 2);
+  EXPECT_TRUE(fs::exists(path("mine")));
+}
+
+TEST_F(Pipeline, AGeneratorThatDiesIsStatus3AndTheLastGoodCheckpointStays) {
+  const Outcome outcome = go({"train",
+                              "mgen",
+                              "--data",
+                              data(),
+                              "--classifier",
+                              path("classifier"),
+                              "--out",
+                              path("dead"),
+                              "--steps",
+                              "2000",
+                              "--batch",
+                              "4",
+                              "--generator-width",
+                              "4",
+                              "--generator-levels",
+                              "1",
+                              "--generator-learning-rate",
+                              "0.5",
+                              "--checkpoint-every",
+                              "1"});
+  EXPECT_EQ(outcome.status, 3) << outcome.errors;
+  EXPECT_THAT(outcome.error_lines().back(), HasSubstr("has been the same for every input since step"));
+  EXPECT_TRUE(fs::exists(path("dead/checkpoint.safetensors")));
+  EXPECT_FALSE(fs::exists(path("dead/model.safetensors")));
+}
+
+TEST_F(Pipeline, PeakMemoryIsSaid) {
+  data::write_png(path("grey.png"), {12, 12, 1, std::vector<std::uint8_t>(144, 90)});
+  const Outcome explained =
+      go({"explain", "--run", path("syce"), "--input", path("grey.png"), "--output", path("grey.safetensors")});
+  EXPECT_THAT(explained.output, testing::ContainsRegex("1 images explained, peak memory [0-9.]+ MiB of tensors on"));
+  EXPECT_THAT(bytes_of(path("syce/log.txt")), testing::ContainsRegex("peak memory [0-9.]+ MiB of tensors on"));
 }
 
 TEST_F(Pipeline, ExplainReadsPicturesAndTensorsAlike) {

@@ -77,7 +77,7 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-void write_idx_folder(const fs::path& folder, std::int64_t count, std::int64_t side) {
+void write_idx_folder(const fs::path& folder, std::int64_t count, std::int64_t side, int classes) {
   fs::create_directories(folder);
   std::mt19937_64 engine(3);
   for (const std::string part : {"train", "t10k"}) {
@@ -88,9 +88,11 @@ void write_idx_folder(const fs::path& folder, std::int64_t count, std::int64_t s
     }
     for (const int shift : {24, 16, 8, 0}) labels += byte(count, shift);
     for (std::int64_t i = 0; i < count; ++i) {
-      labels += static_cast<char>(i % 2);
+      const std::int64_t label = i % classes;
+      labels += static_cast<char>(label);
       for (std::int64_t pixel = 0; pixel < side * side; ++pixel) {
-        const bool lit = i % 2 == 0 ? pixel / side < side / 2 : pixel % side < side / 2;
+        const bool first_half = label % 2 == 0 ? pixel / side < side / 2 : pixel % side < side / 2;
+        const bool lit = first_half == (label < 2);
         images += static_cast<char>((lit ? 150 : 20) + static_cast<int>(engine() % 80));
       }
     }

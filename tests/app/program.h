@@ -46,7 +46,8 @@ Outcome run(const Arguments& arguments, const std::filesystem::path& folder, std
 /// The bytes of a file, empty when there is none.
 std::string bytes_of(const std::filesystem::path& file);
 
-/// Writes a training and a test file of `count` images [side,side] of two classes that a classifier can tell apart.
-void write_idx_folder(const std::filesystem::path& folder, std::int64_t count, std::int64_t side);
+/// Writes a training and a test file of `count` images [side,side] of up to four classes that a classifier can tell
+/// apart: each has another half lit.
+void write_idx_folder(const std::filesystem::path& folder, std::int64_t count, std::int64_t side, int classes = 2);
 
 }  // namespace counterfoil::app

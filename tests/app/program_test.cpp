@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "app/run_directory.h"
@@ -18,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 class ProgramTest : public testing::Test {
  protected:
@@ -76,8 +78,27 @@ TEST_F(ProgramTest, SaysWhatItIs) {
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.output, HasSubstr("counterfoil train classifier --data mnist10k:3,8 --out runs/classifier"));
   EXPECT_THAT(go({"train", "classifier", "--help"}).output, HasSubstr("--learning-rate"));
-  EXPECT_THAT(go({"methods"}).output, HasSubstr("learning_rate"));
   EXPECT_THAT(go({"metrics"}).output, HasSubstr("fd_mu"));
+}
+
+TEST_F(ProgramTest, MethodsAreANamePerLineAndTheirKeysOnRequest) {
+  const std::string names = go({"methods"}).output;
+  for (const char* name : {"explaingan", "progressive-exaggeration", "syce", "bbmp", "cyclegan"}) {
+    EXPECT_THAT("\n" + names, HasSubstr("\n" + std::string(name) + "\n"));
+  }
+  for (const char* no_method : {"classifier", "embedding", " "}) EXPECT_THAT(names, Not(HasSubstr(no_method)));
+  std::string listed;
+  for (const nlohmann::json& method : nlohmann::json::parse(go({"methods", "--json"}).output)) {
+    listed += method.at("name").get<std::string>() + "\n";
+    EXPECT_NE(method.at("paper"), "");
+    EXPECT_NE(method.at("description"), "");
+  }
+  EXPECT_EQ(listed, names);
+  const std::string keys = go({"methods", "syce"}).output;
+  EXPECT_THAT(keys, HasSubstr("generator_learning_rate"));
+  EXPECT_THAT(keys, HasSubstr("default 0.0001"));
+  EXPECT_THAT(go({"methods", "classifier"}).output, HasSubstr("plateau_patience"));
+  expect_refused({"methods", "sice"}, "the nearest is 'syce'");
 }
 
 TEST_F(ProgramTest, WrongArgumentsAreOneLineAndStatus2) {

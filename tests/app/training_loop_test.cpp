@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "app/collapse_watch.h"
 #include "app/config.h"
 #include "autograd/ops.h"
 #include "kernels/error.h"
@@ -41,11 +42,14 @@ class Learner final : public nn::Trainable {
       weight.set_value(
           Tensor::full(weight.shape(), std::numeric_limits<double>::infinity(), DType::f32, reference_device()));
     }
+    const bool same = steps >= same_from && steps < same_until;
+    drawn_ = {{"g0", x}, {"g1", same ? Tensor::full(x.shape(), 0.5, DType::f32, reference_device()) : x}};
     return {{"loss", steps == bad_loss_at ? std::nan("") : loss.item()}};
   }
   std::int64_t images_per_step() const override { return 4; }
 
   std::int64_t steps = 0, bad_loss_at = 0, bad_weight_at = 0;
+  std::int64_t same_from = 0, same_until = 0;  ///< steps at which g1 draws the same for all
 
  private:
   Random weights_, batches_;
@@ -110,6 +114,54 @@ TEST_F(TrainingLoop, DivergedWeightsAreNotSaved) {
   learner.bad_weight_at = 3;
   EXPECT_THROW(train_to(learner, run, 0, 3, 3), Divergence);
   EXPECT_FALSE(fs::exists(run.checkpoint()));
+}
+
+TEST_F(TrainingLoop, ACollapsedGeneratorStopsAndKeepsTheLastGoodCheckpoint) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  learner.same_from = 41;
+  learner.same_until = 1000;
+  try {
+    train_to(learner, run, 0, 400, 30);
+    FAIL();
+  } catch (const Divergence& divergence) {
+    EXPECT_THAT(divergence.what(), HasSubstr("diverged at step 150: what g1 draws has been the same for every input"));
+    EXPECT_THAT(divergence.what(), HasSubstr("since step 50"));
+    EXPECT_THAT(divergence.what(), HasSubstr("is of step 30"));
+  }
+  Learner again;
+  EXPECT_EQ(load_checkpoint(run.checkpoint(), again.training_state(), reference_device()), 30);
+}
+
+TEST_F(TrainingLoop, AGeneratorThatRecoversGoesOn) {
+  const RunDirectory run = directory("run"), straight = directory("straight");
+  Learner learner, never;
+  learner.same_from = 41;
+  learner.same_until = 135;
+  EXPECT_EQ(train_to(learner, run, 0, 200, 30), 200);
+  EXPECT_EQ(train_to(never, straight, 0, 200, 30), 200);
+  EXPECT_EQ(bytes_of(run.checkpoint()), bytes_of(straight.checkpoint()));
+}
+
+TEST_F(TrainingLoop, WorkIsKeptAtTheEndOfADoubtfulRunAndTheDoubtIsSaid) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  learner.same_from = 41;
+  learner.same_until = 1000;
+  EXPECT_EQ(train_to(learner, run, 0, 95, 30), 95);
+  Learner again;
+  EXPECT_EQ(load_checkpoint(run.checkpoint(), again.training_state(), reference_device()), 95);
+  EXPECT_THAT(bytes_of(run.log()),
+              HasSubstr("at step 95 what g1 draws has been the same for every input since step 50"));
+}
+
+TEST(CollapseWatch, SpreadByHand) {
+  const auto rows = [](const std::vector<float>& values, const Shape& shape) {
+    return Tensor::from(values, shape, reference_device());
+  };
+  EXPECT_NEAR(spread(rows({0, 1, 4, 1}, {2, 2})).value(), std::sqrt((4 + 4 + 0 + 0) / 4.0), 1e-12);
+  EXPECT_EQ(spread(rows({0.25F, 1, 0.25F, 1}, {2, 1, 2, 1})).value(), 0);
+  EXPECT_FALSE(spread(rows({0, 1}, {1, 2})));  // one image cannot differ
 }
 
 TEST_F(TrainingLoop, MetricsThatLackLinesAreRefused) {

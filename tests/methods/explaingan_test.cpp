@@ -228,6 +228,18 @@ TEST(Explaingan, ExplainsImagesOneByOneAsTogether) {
   EXPECT_LT(l1(together.at("counterfactual"), composite).item(), 1e-6);
 }
 
+TEST(Explaingan, ExplainsNoImages) {
+  BrighterHalf classifier;
+  for (const char* variant : {"full", "norec", "nomask"}) {
+    ExplainganConfig config = small();
+    config.variant = variant;
+    Explaingan method(config, classifier, halves(kCount), 5, cpu_device());
+    const Explanation nothing = method.explain(Tensor::zeros(Shape{0, kSide, kSide, 1}, DType::f32, cpu_device()));
+    EXPECT_EQ(nothing.at("counterfactual").shape(), (Shape{0, kSide, kSide, 1}));
+    EXPECT_EQ(nothing.at("map").shape(), (Shape{0, kSide, kSide, 1}));
+  }
+}
+
 TEST(Explaingan, RefusesWhatItCannotDo) {
   BrighterHalf classifier;
   ExplainganConfig config = small();
