@@ -4,9 +4,10 @@
 #include "kernels/device.h"
 #include "kernels/geometry.h"
 
-/// 3x3 convolutions with stride 1 in Winograd's form F(4x4, 3x3) (Lavin and Gray 2016): a tile of 4x4 outputs takes 36
-/// products per pair of channels instead of 144. With the points 0, +-3/4, +-3/2 and infinity (Barabasz et al. 2020 on
-/// the choice) the error in f32 is about five times that of the plain sum: up to 1e-5 of the output's root mean square.
+/// Convolutions of 3x3 with stride 1 and of 4x4 with stride 2 in Winograd's form (Lavin and Gray 2016), F(4x4, 3x3) and
+/// four times F(4x4, 2x2): a tile of 4x4 outputs takes 36 products per pair of channels instead of 144, and 100 instead
+/// of 256. With the points 0, +-3/4, +-3/2 and infinity the error in f32 is about five times that of the plain sum: up
+/// to 1e-5 of the output's root mean square. Barabasz et al. 2020 measure what the choice of points does.
 /// All take f32, as Backend::conv2d and its gradients do; no extent is zero.
 namespace counterfoil::cpu {
 

@@ -73,6 +73,12 @@ std::vector<Case> cases() {
   list.push_back({2, 13, 12, 16, 24, 3, 3, {}});
   list.push_back({1, 8, 7, 16, 16, 3, 3, square(1, 3)});
   list.push_back({2, 12, 9, 24, 16, 3, 3, {.pad_top = 2, .pad_left = 0, .pad_right = 1}});
+  // 4x4 with stride 2 likewise.
+  list.push_back({3, 14, 15, 40, 70, 4, 4, square(2, 1)});
+  list.push_back({33, 16, 16, 20, 17, 4, 4, square(2, 1)});
+  list.push_back({2, 8, 8, 70, 260, 4, 4, square(2, 1)});
+  list.push_back({1, 9, 11, 16, 16, 4, 4, square(2, 0)});
+  list.push_back({2, 12, 9, 24, 16, 4, 4, {.stride_h = 2, .stride_w = 2, .pad_top = 2, .pad_right = 3}});
   // One image, one channel, one pixel, odd sizes.
   list.push_back({1, 64, 48, 8, 24, 3, 3, square(1, 1)});
   list.push_back({1, 61, 37, 16, 16, 5, 3, square(2, 2)});
@@ -121,10 +127,12 @@ double rounding(std::int64_t products) {
   return 1e-6 + 3e-8 * static_cast<double>(products);
 }
 
-// Winograd's form of 3x3 convolutions rounds what its transforms make of the operands, values up to several times as
+// Winograd's form of a convolution rounds what its transforms make of the operands, values up to several times as
 // large.
 double rounding(const Case& at, std::int64_t products) {
-  const bool transformed = at.r == 3 && at.s == 3 && at.geometry.stride_h == 1 && at.c >= 16 && at.k >= 16;
+  const Conv2dGeometry& g = at.geometry;
+  const bool transformed = at.r == at.s && at.r == g.stride_h + 2 && g.stride_h == g.stride_w && g.stride_h <= 2 &&
+                           g.groups == 1 && at.c >= 16 && at.k >= 16;
   return (transformed ? 3 : 1) * rounding(products);
 }
 

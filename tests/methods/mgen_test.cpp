@@ -91,7 +91,7 @@ TEST(Mgen, TakesTheStrokeAway) {
   config.batch = 16;
   config.generator_width = 8;
   config.generator_levels = 1;
-  config.generator_learning_rate = 2e-3;
+  config.generator_learning_rate = 1e-3;
   config.blur_sigma = 20;  // a narrow blur of a closed ring is still closed
   config.mask_sigma = 0.5;
   Mgen mgen(config, strokes.classifier(), strokes.train(), 1, cpu_device());
