@@ -225,8 +225,8 @@ void write_tiles(float* y, const float* sums, const Images& images, const TileGr
           [&](int i, int j) __attribute__((always_inline)) {
             return load_lanes(sums + (i * Form::kPoints + j) * kTilePlane + t * kWidth + c);
           },
-          [&](int i, int j, Lanes value) __attribute__((always_inline)) {
-            value += bias;
+          [&](int i, int j, const Lanes& sum) __attribute__((always_inline)) {
+            Lanes value = sum + bias;
             if (epilogue.activation == Activation::relu) value = value < 0 ? Lanes{} : value;
             if (epilogue.activation == Activation::leaky_relu) value = value > 0 ? value : epilogue.slope * value;
             if (place.holds(i, j)) store(to + place.offset(i, j), value, lanes);

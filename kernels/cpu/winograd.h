@@ -8,7 +8,8 @@
 /// four times F(4x4, 2x2): a tile of 4x4 outputs takes 36 products per pair of channels instead of 144, and 100 instead
 /// of 256. With the points 0, +-3/4, +-3/2 and infinity the error in f32 is about five times that of the plain sum: up
 /// to 1e-5 of the output's root mean square. Barabasz et al. 2020 measure what the choice of points does.
-/// All take f32, as Backend::conv2d and its gradients do; no extent is zero.
+/// A value that is not finite makes NaN of the whole tiles that see it. All take f32, as Backend::conv2d and its
+/// gradients do; no extent is zero.
 namespace counterfoil::cpu {
 
 /// Whether this form applies and is the faster one. For the gradients the activation is the identity.
