@@ -58,7 +58,10 @@ std::string toml_value(const nn::KeyValue& value) {
 
 void RunConfig::declare(nn::Keys& keys) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  keys.add("data", data, "mnist10k, fashion-mnist, idx:DIR or images:DIR, then :CLASSES, such as mnist10k:3,8");
+  keys.add(
+      "data", data,
+      "mnist10k, fashion-mnist, idx:DIR or images:DIR, then :CLASSES, such as mnist10k:3,8; behind it +square[=CLASS], "
+      "+few=CLASS/COUNT or +side=PIXELS change the images");
   keys.add("split", split, data::split_names(), "how the data are split");
   keys.add("split_seed", split_seed, 0, kMost, "of the split's shuffle; a classifier and its explainer want the same");
   keys.add("seed", seed, 0, kMost, "of weights, batches, dropout and augmentation");

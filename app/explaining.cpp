@@ -64,7 +64,8 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
     if (targeted != nullptr || explained.classifier.class_count() == 2) explanation.emplace("target", targets);
     for (const auto& [name, tensor] : explanation) {
       parts[name].push_back(tensor);
-      if (tensor.shape() == x.shape() && name != "map" && name != "mask") {
+      const bool image = name != "map" && name != "mask" && name != "difference" && name != "picture";
+      if (tensor.shape() == x.shape() && image) {
         parts["probabilities." + name].push_back(probabilities(tensor));
       }
     }

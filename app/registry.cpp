@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "methods/bbmp.h"
+#include "methods/cdeepex.h"
 #include "methods/classifier_training.h"
 #include "methods/cyce.h"
 #include "methods/cycsae.h"
@@ -11,6 +12,7 @@
 #include "methods/sagen.h"
 #include "methods/ssye.h"
 #include "methods/syce.h"
+#include "methods/xgem.h"
 #include "metrics/embedding.h"
 #include "tensor/nearest_name.h"
 
@@ -88,6 +90,36 @@ Kind explainer(std::string name, std::string paper, std::string summary, std::in
                                           });
 }
 
+template <typename Config>
+struct LatentRunConfig : ExplainerRunConfig<Config> {
+  std::string latent_run;
+  void declare(nn::Keys& keys) {
+    ExplainerRunConfig<Config>::declare(keys);
+    keys.add("latent_run", latent_run,
+             "run directory of an xgem or cdeepex whose latent model to begin with, also of another classifier; empty: "
+             "a new one");
+  }
+};
+
+/// An explainer that searches in a latent model: with 0 steps and a latent_run it is ready as it is.
+template <typename Method, typename Config>
+Kind latent_explainer(std::string name, std::string paper, std::string summary, std::int64_t default_steps) {
+  return kind<LatentRunConfig<Config>>(
+      std::move(name), std::move(paper), std::move(summary), default_steps,
+      [](const LatentRunConfig<Config>& config, const TrainingInputs& inputs) {
+        auto method = std::make_unique<Method>(config.method, config.open(inputs), inputs.splits.train, inputs.seed,
+                                               inputs.device);
+        const bool loaded = inputs.splits.train.size() == 0;  // the weights come with the run itself
+        if (config.latent_run.empty() || loaded) return method;
+        inputs.with_run(config.latent_run, [&](nn::Trainable& other) {
+          auto* latent = dynamic_cast<methods::LatentExplainer*>(&other);
+          if (latent == nullptr) fail("latent_run: expected a run of xgem or cdeepex");
+          method->take_latent(*latent);
+        });
+        return method;
+      });
+}
+
 constexpr const char* kCharachon =
     "Charachon, Cournede, Hudelot, Ardon: Leveraging conditional generative models in a general explanation framework "
     "of classifier decisions";
@@ -111,6 +143,12 @@ std::vector<Kind> make_kinds() {
           "progressive-exaggeration",
           "Singla, Pollack, Chen, Batmanghelich: Explanation by progressive exaggeration, ICLR 2020",
           "the query at every probability of the classifier", 6000),
+      latent_explainer<Cdeepex, CdeepexConfig>("cdeepex",
+                                               "CDeepEx: contrastive deep explanations, submission to ICLR 2019",
+                                               "the nearest code on the boundary where no third class wins", 4000),
+      latent_explainer<Xgem, XgemConfig>(
+          "xgem", "Joshi, Koyejo, Kim, Ghosh: xGEMs: generating examplars to explain black-box models, 2018",
+          "a code nearby that the classifier gives another class", 4000),
       explainer<Syce, SyceConfig>("syce", kCharachon, "generators of adversarial images that lead back to stable ones",
                                   6000),
       explainer<Cyce, CyceConfig>("cyce", kCharachon, "a cycle of generators across the decision boundary", 6000),

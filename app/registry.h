@@ -25,6 +25,8 @@ struct TrainingInputs {
   std::function<nn::Classifier&(const std::string& run_directory)> open_classifier;
   /// The same as a classifier of two classes: the named one, as class 1, against all the others.
   std::function<nn::Classifier&(const std::string& run_directory, const std::string& class_name)> open_one_against_all;
+  /// Hands what another finished run has trained to `use`, for as long as that takes; complaints begin with the folder.
+  std::function<void(const std::string& run_directory, const std::function<void(nn::Trainable&)>& use)> with_run;
 };
 
 /// One configurable trainable thing: its config struct and how it is made.

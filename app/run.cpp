@@ -22,8 +22,17 @@ void make_trainable(Run& run) {
   const auto open_one_against_all = [&run](const std::string& folder, const std::string& name) -> nn::Classifier& {
     return *run.classifiers.emplace_back(load_one_against_all(folder, name, *run.device));
   };
-  const TrainingInputs inputs{run.data.splits, static_cast<std::uint64_t>(run.settings->run().seed), *run.device,
-                              open_classifier, open_one_against_all};
+  const auto with_run = [&run](const std::string& folder, const std::function<void(nn::Trainable&)>& use) {
+    const Run other = load_run(folder, *run.device);
+    try {
+      use(*other.trainable);
+    } catch (const Error& error) {
+      fail("{}: {}", folder, error.what());
+    }
+  };
+  const TrainingInputs inputs{run.data.splits,      static_cast<std::uint64_t>(run.settings->run().seed),
+                              *run.device,          open_classifier,
+                              open_one_against_all, with_run};
   run.trainable = run.settings->recipe().make(inputs);
 }
 

@@ -13,6 +13,7 @@
 #include "data/image_folder.h"
 #include "data/mnist10k.h"
 #include "data/synthetic.h"
+#include "data/variants.h"
 #include "tensor/nearest_name.h"
 
 namespace counterfoil::data {
@@ -226,7 +227,8 @@ Dataset choose_classes(const Dataset& all, const Names& classes, std::vector<std
 }
 
 Source open_source(const std::string& text) {
-  const Spec spec = parse_spec(text);
+  const VariantSpec variants = split_variants(text);
+  const Spec spec = parse_spec(variants.source);
   Parts parts = open_parts(spec);
   check_alike(parts.train, parts.test, text);
   Source source;
@@ -243,6 +245,7 @@ Source open_source(const std::string& text) {
     }
     source.train = choose_classes(parts.train, classes, source.train_places);
     source.test = choose_classes(parts.test, classes, source.test_places);
+    for (const std::string& change : variants.changes) apply_variant(source, change);
   } catch (const Error& error) {
     fail("data {}: {}", in_quotes(text), error.what());
   }

@@ -23,6 +23,7 @@ struct Source {
 ///   those
 /// With coloured- in front (coloured-mnist10k:3,8) the grey images are coloured, each in red, green or blue, at random
 /// and whatever its class (data/synthetic.h); an image has the same colour whichever classes are chosen.
+/// each with changes behind it, such as +square=8 (data/variants.h).
 /// CLASSES is a list such as 3,8 or coat,pullover: the first becomes label 0; none means all, in the source's order.
 /// Throws Error naming what is wrong and the nearest legal name.
 Source open_source(const std::string& spec);

@@ -5,6 +5,9 @@
 
 #include "autograd/ops.h"
 #include "methods/augmentation_keys.h"
+#include "nn/models/cdeepex_classifier.h"
+#include "nn/models/ganmex_classifier.h"
+#include "nn/models/lenet.h"
 
 namespace counterfoil::methods {
 
@@ -23,6 +26,20 @@ nn::LeNetOptions lenet_options(const ClassifierConfig& config, const data::Split
   options.dropout_features = config.dropout_features;
   options.dropout_hidden = config.dropout_hidden;
   return options;
+}
+
+std::shared_ptr<nn::Network> make_network(const ClassifierConfig& config, const data::Splits& splits,
+                                          const nn::Init& init) {
+  const nn::LeNetOptions options = lenet_options(config, splits);
+  if (config.network == "ganmex") {
+    return std::make_shared<nn::GanmexClassifier>(
+        init, nn::GanmexClassifierOptions{.image = options.image, .outputs = options.outputs});
+  }
+  if (config.network == "lenet") return std::make_shared<nn::LeNet>(init, options);
+  if (options.image.channels != 1) {
+    fail("network cdeepex: expected grey images, found {} channels", options.image.channels);
+  }
+  return std::make_shared<nn::CdeepexClassifier>(init, options.outputs);
 }
 
 nn::PlateauOptions plateau_options(const ClassifierConfig& config) {
@@ -79,12 +96,13 @@ std::int64_t correct(const Tensor& logits, const std::vector<std::int32_t>& labe
 }  // namespace
 
 void ClassifierConfig::declare(nn::Keys& keys) {
+  keys.add("network", network, {"lenet", "cdeepex", "ganmex"}, "what is trained");
   keys.add("batch", batch, 1, 65536, "images per step");
   keys.add("learning_rate", learning_rate, 0, 1, "of Adam, at the start");
   keys.add("plateau_factor", plateau_factor, 1e-6, 1, "the rate's factor when the validation loss stops falling");
   keys.add("plateau_patience", plateau_patience, 0, 100000, "epochs without improvement that are borne");
-  keys.add("dropout_features", dropout_features, 0, 0.99, "after the convolutions");
-  keys.add("dropout_hidden", dropout_hidden, 0, 0.99, "after the hidden layer");
+  keys.add("dropout_features", dropout_features, 0, 0.99, "of the LeNet, after the convolutions");
+  keys.add("dropout_hidden", dropout_hidden, 0, 0.99, "of the LeNet, after the hidden layer");
   declare_augmentation(keys, augmentation);
 }
 
@@ -97,7 +115,7 @@ ClassifierTraining::ClassifierTraining(const ClassifierConfig& config, data::Spl
       dropout_random_(seed, "dropout"),
       augmentation_random_(seed, "augmentation"),
       sampler_(splits_.train.size(), config.batch, seed, "batches"),
-      network_(std::make_shared<nn::LeNet>(nn::Init{weights_random_, device}, lenet_options(config, splits_))),
+      network_(make_network(config, splits_, nn::Init{weights_random_, device})),
       classifier_(network_, outputs_for(splits_)),
       optimiser_(nn::adam(network_->named_parameters(), {config.learning_rate})),
       schedule_(device, plateau_options(config)) {

@@ -1,26 +1,27 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "data/augmentation.h"
 #include "data/batch_sampler.h"
 #include "data/dataset.h"
 #include "nn/classifier.h"
 #include "nn/keys.h"
-#include "nn/models/lenet.h"
 #include "nn/schedule.h"
 #include "nn/trainable.h"
 
 namespace counterfoil::methods {
 
-/// The model to be explained, as Charachon et al. train it (supplement D): cross entropy, Adam, the rate divided by 3
-/// on a plateau of the validation loss, random geometric changes of the images.
+/// The model to be explained, trained as Charachon et al. train theirs (supplement D): cross entropy, Adam, the rate
+/// divided by 3 on a plateau of the validation loss, random geometric changes of the images.
 struct ClassifierConfig {
-  std::int64_t batch = 128;     ///< supplement D.1
-  double learning_rate = 1e-4;  ///< supplement D.3
+  std::string network = "lenet";  ///< or cdeepex, ganmex: those of the papers' small experiments
+  std::int64_t batch = 128;       ///< supplement D.1
+  double learning_rate = 1e-4;    ///< supplement D.3
   double plateau_factor = 1.0 / 3;
-  std::int64_t plateau_patience = 10;  ///< epochs; not given in the paper
-  double dropout_features = 0.25, dropout_hidden = 0.5;
+  std::int64_t plateau_patience = 10;                    ///< epochs; not given in the paper
+  double dropout_features = 0.25, dropout_hidden = 0.5;  ///< of the LeNet; the others have the papers' own
   data::AugmentationOptions augmentation = {0.1, 0.1, 10, false, false};  ///< ranges not given in the paper
 
   void declare(nn::Keys& keys);
@@ -46,7 +47,7 @@ class ClassifierTraining final : public nn::Trainable {
   Device& device_;
   Random weights_random_, dropout_random_, augmentation_random_;
   data::BatchSampler sampler_;
-  std::shared_ptr<nn::LeNet> network_;
+  std::shared_ptr<nn::Network> network_;
   nn::NetworkClassifier classifier_;
   std::unique_ptr<nn::Optimiser> optimiser_;
   nn::PlateauSchedule schedule_;

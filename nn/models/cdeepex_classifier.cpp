@@ -19,9 +19,12 @@ CdeepexClassifier::CdeepexClassifier(const Init& init, int outputs)
 }
 
 Variable CdeepexClassifier::forward(const Variable& x, const Pass& pass) {
-  check_images("CDeepEx classifier", x.shape(), {64, 64, 1});
+  constexpr std::int64_t kSide = 64;
+  const bool fits = x.shape().rank() == 4 && x.shape()[1] == kSide && x.shape()[2] == kSide;
+  const Variable large = fits ? x : resize(x, kSide, kSide, ResizeMode::bilinear);
+  check_images("CDeepEx classifier", large.shape(), {kSide, kSide, 1});
   // ReLU and max-pool commute: here the ReLU is the convolution's epilogue.
-  Variable h = max_pool(conv1_.forward(x, pass), PoolGeometry::square(2, 2));
+  Variable h = max_pool(conv1_.forward(large, pass), PoolGeometry::square(2, 2));
   h = max_pool(conv2_.forward(h, pass), PoolGeometry::square(2, 2));
   return fc2_.forward(fc1_.forward(flatten(dropout2d(h, 0.5, pass)), pass), pass);
 }

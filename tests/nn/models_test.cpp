@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "autograd/pointwise.h"
+#include "autograd/pooling.h"
 #include "autograd/reduction.h"
 #include "nn/models/cdeepex_classifier.h"
 #include "nn/models/cdeepex_vae.h"
@@ -33,6 +34,16 @@ TEST(Models, HaveThePublishedParameterCounts) {
   EXPECT_EQ(LeNet(init).parameter_count(), 1198721);
   EXPECT_EQ(LeNet(init, {.outputs = 10}).parameter_count(), 1198721 - 129 + 1290);
   EXPECT_EQ(CdeepexClassifier(init).parameter_count(), 174840);
+}
+
+TEST(Models, CdeepexClassifierSeesDigitsAt64x64) {
+  TestInit init;
+  CdeepexClassifier network(init);
+  const Tensor x = images(init, Shape{2, 28, 28, 1});
+  const Variable large = resize(x, 64, 64, ResizeMode::bilinear);
+  EXPECT_EQ(network.forward(x, Pass::eval()).value().to_doubles(),
+            network.forward(large, Pass::eval()).value().to_doubles());
+  EXPECT_THROW(network.forward(images(init, Shape{1, 28, 28, 3}), Pass::eval()), Error);
 }
 
 TEST(Models, HaveTheParameterCountsOfTheirTables) {
