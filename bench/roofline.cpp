@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include <benchmark/benchmark.h>
+
 #include "kernels/device.h"
 
 namespace counterfoil::bench {
@@ -72,20 +74,6 @@ const Roofline& roofline() {
   static const Roofline measured{measure_flops(), measure_copy((64U << 20U) / static_cast<std::size_t>(thread_count())),
                                  measure_copy(1U << 20U)};
   return measured;
-}
-
-void count_flops(benchmark::State& state, double flops) {
-  state.counters["FLOP/s"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["%peak"] =
-      benchmark::Counter(100 * flops / roofline().flops, benchmark::Counter::kIsIterationInvariantRate);
-}
-
-void count_bytes(benchmark::State& state, double bytes) {
-  state.counters["B/s"] = benchmark::Counter(bytes, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["%memory"] =
-      benchmark::Counter(100 * bytes / roofline().memory_bytes, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["%cache"] =
-      benchmark::Counter(100 * bytes / roofline().cache_bytes, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 }  // namespace counterfoil::bench

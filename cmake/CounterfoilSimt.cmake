@@ -1,5 +1,7 @@
 # How the sources of kernels/cuda are compiled: by the host compiler against kernels/simt, and by nvcc where it is found.
 
+option(COUNTERFOIL_DEBUG_KERNELS "Kernels for the device simt unoptimised, for stepping through them" OFF)
+
 # counterfoil_simt_sources(TARGET [RACE_CHECK] FILES.cu...)
 #
 # Adds the files to TARGET, compiled by the host compiler, and links the execution layer. With RACE_CHECK every memory
@@ -16,6 +18,9 @@ function(counterfoil_simt_sources target)
     target_sources(${target} PRIVATE ${wrapper})
     # Reports name source lines; binutils 2.40 takes the wrapper's name for the file's in version 5. Unrolling pragmas are nvcc's; signedness of CUDA's indices is clang's complaint alone.
     set(options $<$<NOT:$<CONFIG:Debug>>:-g1> -gdwarf-4 -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
+    if(COUNTERFOIL_DEBUG_KERNELS)
+      list(APPEND options -O0 -g)
+    endif()
     if(ARG_RACE_CHECK)
       # Kept whole, a float4 is one access of 16 bytes, as it is on the device.
       list(APPEND options -O1 -fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-fno-tree-sra>)

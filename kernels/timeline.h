@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/peak.h"
+
 namespace counterfoil {
 
 /// Measures when a device comes to the points marked in its sequence of work.
@@ -16,6 +18,8 @@ class Timeline {
   /// Waits for the marks made since the last take() and returns when they were reached, in their order: microseconds
   /// since the timeline was made.
   virtual std::vector<double> take() = 0;
+  /// What those times are to be compared with.
+  virtual Peak peak() const { return {}; }
 };
 
 /// What a device is, besides, whose primitives run later than they return.

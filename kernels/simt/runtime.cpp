@@ -5,11 +5,14 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "kernels/simt/block.h"
+#include "kernels/simt/simt.h"
 #include "kernels/simt/streams.h"
+#include "kernels/simt/symbols.h"
 
 using counterfoil::simt::call;
 using counterfoil::simt::noted;
@@ -70,6 +73,12 @@ std::map<const void*, std::size_t>& allowances() {
   return map;
 }
 
+/// How often each kernel was started.
+std::map<const void*, std::uint64_t>& launch_counts() {
+  static auto& map = *new std::map<const void*, std::uint64_t>;
+  return map;
+}
+
 cudaError_t check_copy(const void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind) {
   if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) return cudaErrorInvalidMemcpyDirection;
   if (kind == cudaMemcpyDefault || bytes == 0) return cudaSuccess;
@@ -112,6 +121,7 @@ cudaError_t launch_kernel(const void* kernel, dim3 grid, dim3 block, std::size_t
     if (target == nullptr) return cudaErrorInvalidResourceHandle;
     if (const cudaError_t error = check_geometry(kernel, grid, block, shared_bytes); error != cudaSuccess) return error;
     if (fault_due(&Faults::refused_launch)) return cudaErrorInvalidConfiguration;
+    ++launch_counts()[kernel];
     return runtime.append(*target, [&runtime, kernel, grid, block, shared_bytes, thread = std::move(thread)] {
       if (fault_due(&Faults::launch)) {
         runtime.fail(cudaErrorIllegalAddress, fmt::format("kernel {}: injected fault", function_name(kernel)));
@@ -130,6 +140,20 @@ cudaError_t launch_kernel(const void* kernel, dim3 grid, dim3 block, std::size_t
       }
     });
   });
+}
+
+std::map<std::string, std::uint64_t> launches() {
+  std::map<const void*, std::uint64_t> counts;
+  call([&](Runtime&) {
+    counts = launch_counts();
+    return cudaSuccess;
+  });
+  std::vector<const void*> kernels;
+  for (const auto& [kernel, count] : counts) kernels.push_back(kernel);
+  std::map<std::string, std::uint64_t> named;
+  const std::vector<Place> places = places_of(kernels);
+  for (std::size_t i = 0; i < kernels.size(); ++i) named[places[i].function] += counts[kernels[i]];
+  return named;
 }
 
 }  // namespace counterfoil::simt

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 
 // Controls of the host execution layer, for tests and for debugging. Whole programs are controlled by the environment
@@ -39,5 +40,8 @@ void set_faults(const Faults& faults);
 Faults faults();
 /// Counts a call; true when it is the one to fail.
 bool fault_due(std::uint64_t Faults::*counter);
+
+/// How often each kernel was started since the program began, by readable name ("reduce_kernel<float>").
+std::map<std::string, std::uint64_t> launches();
 
 }  // namespace counterfoil::simt

@@ -55,18 +55,19 @@ Module module_of(const void* address) {
           static_cast<std::uintptr_t>(map->l_addr)};
 }
 
-/// The answer to one address: pairs of lines, function and file:line, from the innermost inlined call outwards.
+/// The answer to one address: pairs of lines, function and file:line, from the innermost inlined call outwards to the
+/// function that was compiled.
 Place outermost_of_layer(const std::vector<std::string>& lines) {
   Place place;
   for (std::size_t i = 0; i + 1 < lines.size(); i += 2) {
     const std::string_view where = lines[i + 1];
     const std::size_t colon = where.rfind(':');
-    place.function = short_name(lines[i]);
     place.file = base_name(where.substr(0, colon));
     place.line = std::atoi(where.data() + std::min(colon + 1, where.size()));
     if (where.find("kernels/simt/") == std::string_view::npos) break;
   }
-  if (place.file == "??") place = {};
+  if (place.file == "??") return {};
+  if (lines.size() >= 2) place.function = short_name(lines[(lines.size() - 2) / 2 * 2]);
   return place;
 }
 

@@ -7,7 +7,7 @@ namespace counterfoil::simt {
 
 /// Where an instruction came from. What the build does not tell is empty or 0.
 struct Place {
-  std::string function;  ///< "reduce_kernel<float>", without arguments
+  std::string function;  ///< "reduce_kernel<float>", without arguments: the kernel, whatever was inlined into it
   std::string file;      ///< "reduce.cu"
   int line = 0;
 
