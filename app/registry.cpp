@@ -7,7 +7,9 @@
 #include "methods/cyce.h"
 #include "methods/cycsae.h"
 #include "methods/explaingan.h"
+#include "methods/ganmex.h"
 #include "methods/mgen.h"
+#include "methods/pixelda.h"
 #include "methods/progressive_exaggeration.h"
 #include "methods/sagen.h"
 #include "methods/ssye.h"
@@ -149,6 +151,9 @@ std::vector<Kind> make_kinds() {
       latent_explainer<Xgem, XgemConfig>(
           "xgem", "Joshi, Koyejo, Kim, Ghosh: xGEMs: generating examplars to explain black-box models, 2018",
           "a code nearby that the classifier gives another class", 4000),
+      explainer<Ganmex, GanmexConfig>(
+          "ganmex", "GANMEX: one-vs-one attributions using GAN-based model explainability, ICLR 2021 submission",
+          "the nearest realistic image of any class asked for", 100000),
       explainer<Syce, SyceConfig>("syce", kCharachon, "generators of adversarial images that lead back to stable ones",
                                   6000),
       explainer<Cyce, CyceConfig>("cyce", kCharachon, "a cycle of generators across the decision boundary", 6000),
@@ -171,6 +176,11 @@ std::vector<Kind> make_kinds() {
           "Zhu, Park, Isola, Efros: Unpaired image-to-image translation using cycle-consistent adversarial networks, "
           "ICCV 2017",
           "CyCE without the classifier, the peer", 6000),
+      explainer<Pixelda, PixeldaConfig>(
+          "pixelda",
+          "Bousmalis, Silberman, Dohan, Erhan, Krishnan: Unsupervised pixel-level domain adaptation with generative "
+          "adversarial networks, CVPR 2017",
+          "one-way transformers to the other class, the peer", 6000),
   };
 }
 

@@ -1,6 +1,7 @@
 #include "methods/latent_model.h"
 
 #include "autograd/ops.h"
+#include "methods/image_range.h"
 #include "nn/losses.h"
 
 namespace counterfoil::methods {
@@ -134,7 +135,7 @@ nn::LossTerms LatentModel::vae_step() {
 
 Variable LatentModel::generate(const Variable& z) {
   if (vae_) return vae_->decode(z, nn::Pass::eval());
-  return affine(generator_->forward(z, nn::Pass::eval()), 0.5, 0.5);
+  return to_classifier(generator_->forward(z, nn::Pass::eval()));
 }
 
 Tensor LatentModel::encode(const Tensor& x) {

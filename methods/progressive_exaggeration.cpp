@@ -5,6 +5,7 @@
 
 #include "autograd/ops.h"
 #include "methods/augmentation_keys.h"
+#include "methods/image_range.h"
 
 namespace counterfoil::methods {
 
@@ -26,14 +27,6 @@ void ProgressiveExaggerationConfig::declare(nn::Keys& keys) {
 }
 
 namespace progressive_exaggeration {
-
-Variable to_generator(const Variable& x) {
-  return affine(x, 2, -1);
-}
-
-Variable to_classifier(const Variable& x) {
-  return affine(x, 0.5, 0.5);
-}
 
 Variable logit(nn::Classifier& classifier, const Variable& x) {
   if (classifier.class_count() != 2)
@@ -181,7 +174,7 @@ ProgressiveExaggeration::Batch ProgressiveExaggeration::next_batch() {
   std::vector<std::int32_t> target(static_cast<std::size_t>(config_.batch));
   for (std::int32_t& bin : target)
     bin = static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(config_.bins)));
-  return {pe::to_generator(x).value(), pe::bins_of(logit, config_.bins), Tensor::from(target, {config_.batch}, device_),
+  return {to_generator(x).value(), pe::bins_of(logit, config_.bins), Tensor::from(target, {config_.batch}, device_),
           sigmoid(logit).value()};
 }
 
@@ -203,14 +196,14 @@ Variable ProgressiveExaggeration::generator_loss(const Batch& batch, nn::LossTer
   drawn_ = {{"g", fake.value()}};
   const Variable embedding = encoder_.forward(fake, batch.own, still);      // E(x_delta)
   const Variable cycled = generator_.forward(embedding, batch.own, still);  // [N,H,W,C]
-  const Variable logit = pe::logit(classifier_, pe::to_classifier(fake));   // [N,1]
+  const Variable logit = pe::logit(classifier_, to_classifier(fake));       // [N,1]
 
   // Eq. 8: L_cGAN(G, E) = -E D(x_delta, c_f(x, delta))
   const Variable l_gan = hinge_generator(discriminator_.forward(fake, batch.target, still));
   const Variable l_cyc = pe::cycle_loss(cycled, batch.x);
   Variable l_f, l_rec;
   if (official()) {
-    const Variable back = pe::logit(classifier_, pe::to_classifier(cycled));
+    const Variable back = pe::logit(classifier_, to_classifier(cycled));
     l_f = bce_with_logits(logit.detach(), pe::asked_probability(batch.target, config_.bins, 0)) +
           bce_with_logits(back.detach(), batch.probability);
     l_rec = l2_loss(embedding, encoder_.forward(batch.x, batch.own, still));
@@ -244,7 +237,7 @@ Explanation ProgressiveExaggeration::explain(const Tensor& x) {
   const NoGrad no_grad;
   const std::int64_t count = x.shape()[0];
   const auto towards = [&](const Tensor& bins) {
-    return pe::to_classifier(generate(pe::to_generator(x), bins, nn::Pass::eval())).value();
+    return to_classifier(generate(to_generator(x), bins, nn::Pass::eval())).value();
   };
   Explanation explanation;
   for (std::int64_t bin = 0; bin < config_.bins; ++bin)

@@ -60,8 +60,6 @@ struct ProgressiveExaggerationConfig {
 
 namespace progressive_exaggeration {
 
-Variable to_generator(const Variable& x);   ///< [0,1] -> [-1,1]
-Variable to_classifier(const Variable& x);  ///< [-1,1] -> [0,1]
 /// The logit of class 1, [N,1]. x in [0,1]; two classes.
 Variable logit(nn::Classifier& classifier, const Variable& x);
 /// The bin floor(bins sigmoid(logit)) of each image, i32 [N].

@@ -62,9 +62,10 @@ Variable StarganGenerator::forward(const Variable& x, const Tensor& labels, cons
 }
 
 StarganCritic::StarganCritic(const Init& init, const StarganOptions& options) {
-  std::int64_t extent = std::min(options.image.height, options.image.width);
+  std::int64_t rows = options.image.height, columns = options.image.width;
   std::int64_t in = options.image.channels, width = options.width;
-  for (int i = 0; i < options.critic_convs && extent / 2 >= 3; ++i, extent /= 2, width *= 2) {
+  for (int i = 0; i < options.critic_convs && std::min(rows, columns) / 2 >= 3;
+       ++i, rows /= 2, columns /= 2, width *= 2) {
     layers_.add(init, in, width, 4,
                 Conv2dOptions{.geometry = kHalving, .activation = Activation::leaky_relu, .slope = options.slope});
     in = width;
@@ -72,6 +73,15 @@ StarganCritic::StarganCritic(const Init& init, const StarganOptions& options) {
   output_ = std::make_unique<Conv2d>(init, in, 1, 3, Conv2dOptions{.geometry = kSame3, .bias = false});
   register_child("layers", layers_);
   register_child("output", *output_);
+  if (!options.class_head) return;
+  class_output_ =
+      std::make_unique<Conv2d>(init, in, options.classes, Kernel(rows, columns), Conv2dOptions{.bias = false});
+  register_child("class_output", *class_output_);
+}
+
+Variable StarganCritic::class_logits(const Variable& x, const Pass& pass) {
+  if (!class_output_) fail("StarGAN critic: it has no class head");
+  return flatten(class_output_->forward(run_in_order(layers_, x, pass), pass));
 }
 
 Variable StarganCritic::forward(const Variable& x, const Pass& pass) {

@@ -18,6 +18,7 @@ struct StarganOptions {
   double epsilon = 1e-6;    ///< of the instance norms
   int critic_convs = 6;     ///< at most; fewer where the extent would fall below 3
   double slope = 0.01;      ///< of the critic's leaky ReLUs
+  bool class_head = false;  ///< StarGAN's own class discriminator, on the critic's layers
 };
 
 /// Image and target class -> image of that class: the class as one-hot planes beside the image; 7x7; 4x4 with stride 2
@@ -39,17 +40,18 @@ class StarganGenerator : public Module {
   std::unique_ptr<Conv2d> output_;
 };
 
-/// Image -> one value: conv 4x4 stride 2 - leaky ReLU, channels doubling; conv 3x3 to one channel; mean over space. x
-/// [N,H,W,C]
-/// -> [N,1]. Names: "layers.i", "output" (without bias).
+/// Image -> one value: conv 4x4 stride 2 - leaky ReLU, channels doubling; conv 3x3 to one channel; mean over space. The
+/// class head is a convolution over the coarsest extent. x [N,H,W,C] -> [N,1]. Names: "layers.i", "output" and
+/// "class_output" (without biases).
 class StarganCritic : public Network {
  public:
   explicit StarganCritic(const Init& init, const StarganOptions& options = {});
   Variable forward(const Variable& x, const Pass& pass) override;
+  Variable class_logits(const Variable& x, const Pass& pass);  ///< D_cls: [N,H,W,C] -> [N,classes]
 
  private:
   ModuleList<Conv2d> layers_;
-  std::unique_ptr<Conv2d> output_;
+  std::unique_ptr<Conv2d> output_, class_output_;
 };
 
 }  // namespace counterfoil::nn

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "methods/image_range.h"
 #include "tests/methods/halves.h"
 #include "tests/methods/strokes.h"
 
@@ -69,8 +70,8 @@ TEST(ProgressiveExaggeration, DivergenceByHand) {
 
 TEST(ProgressiveExaggeration, RangesAreConverted) {
   const Variable x = column({0, 0.5F, 1});
-  EXPECT_EQ(pe::to_generator(x).value().to_doubles(), (std::vector<double>{-1, 0, 1}));
-  EXPECT_EQ(pe::to_classifier(pe::to_generator(x)).value().to_doubles(), x.value().to_doubles());
+  EXPECT_EQ(to_generator(x).value().to_doubles(), (std::vector<double>{-1, 0, 1}));
+  EXPECT_EQ(to_classifier(to_generator(x)).value().to_doubles(), x.value().to_doubles());
 }
 
 TEST(ProgressiveExaggeration, NoBinHoldsMoreThanItsShare) {

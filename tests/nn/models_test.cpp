@@ -9,6 +9,7 @@
 #include "nn/models/ganmex_classifier.h"
 #include "nn/models/lenet.h"
 #include "nn/models/pe_resnet.h"
+#include "nn/models/pixelda.h"
 #include "nn/models/stargan.h"
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
@@ -55,6 +56,19 @@ TEST(Models, HaveTheParameterCountsOfTheirTables) {
             (4097 * 784 + 785 * 400) + 2 * 401 * 120 + (121 * 400 + 401 * 784 + 785 * 4096));
   EXPECT_EQ(GanmexClassifier(init).parameter_count(),
             (36 + 1) * 32 + (36 * 32 + 1) * 64 + (4 * 4 * 64 + 1) * 256 + 2570);
+  // StarGAN: image and 10 class planes; two halvings; two 3x3 convolutions in each of 6 blocks; two doublings. Each
+  // norm has twice its channels.
+  EXPECT_EQ(StarganGenerator(init).parameter_count(), 49 * 11 * 64 + 16 * (64 * 128 + 128 * 256) + 12 * 9 * 256 * 256 +
+                                                          16 * (256 * 128 + 128 * 64) + 49 * 64 +
+                                                          2 * (64 + 128 + 256 + 12 * 256 + 128 + 64));
+  const std::int64_t critic = (16 + 1) * 64 + (16 * 64 + 1) * 128 + (16 * 128 + 1) * 256 + 9 * 256;
+  EXPECT_EQ(StarganCritic(init).parameter_count(), critic);
+  EXPECT_EQ(StarganCritic(init, {.class_head = true}).parameter_count(), critic + 3 * 3 * 256 * 10);
+  // PixelDA: the noise's plane; two 3x3 convolutions in each of 6 blocks; 28, 14, 7 and 4 rows in the discriminator.
+  EXPECT_EQ(PixeldaGenerator(init).parameter_count(),
+            10 * 784 + 2 * 784 + (9 * 2 + 1) * 64 + 12 * (9 * 64 * 64 + 2 * 64) + (64 + 1));
+  EXPECT_EQ(PixeldaDiscriminator(init).parameter_count(),
+            (9 + 1) * 64 + 9 * (64 * 128 + 128 * 256 + 256 * 512) + 2 * (128 + 256 + 512) + (4 * 4 * 512 + 1));
   const DcganOptions gray{.image = {64, 64, 1}};
   // CDeepEx, appendix 6.1: 4x4 filters 200-512-256-128-64-1 without biases, four batch norms.
   EXPECT_EQ(DcganGenerator(init, 200, gray).parameter_count(),
@@ -229,6 +243,31 @@ TEST(Stargan, RunsThroughItsShapes) {
   EXPECT_EQ(StarganCritic(init).parameters().size(), 2 * 3 + 1U)
       << "28x28: three strided convolutions, then the output";
   EXPECT_THROW(generator.forward(x, labels_of({0}), Pass::eval()), Error);
+  EXPECT_THROW(critic.class_logits(y, Pass::eval()), Error);
+  StarganOptions with_head = options;
+  with_head.class_head = true;
+  EXPECT_EQ(shape_of(StarganCritic(init, with_head).class_logits(y, Pass::eval())), "[2, 3]");
+}
+
+TEST(Pixelda, RunsThroughItsShapesAndListensToTheNoise) {
+  TestInit init;
+  const PixeldaOptions options{.image = {9, 6, 2}, .width = 2, .blocks = 1, .code = 3};
+  PixeldaGenerator generator(init, options);
+  PixeldaDiscriminator discriminator(init, options);
+  const Variable x(images(init, {2, 9, 6, 2})), z(images(init, {2, 3}));
+  const Variable y = generator.forward(x, z, Pass::eval());
+  EXPECT_EQ(shape_of(y), "[2, 9, 6, 2]");
+  EXPECT_NE(y.value().to_doubles(), generator.forward(x, -z, Pass::eval()).value().to_doubles());
+  EXPECT_EQ(shape_of(discriminator.forward(y, Pass::eval())), "[2, 1]");
+  // Dropout and noise disturb it in training alone.
+  const auto judged = [&](const Pass& pass) { return discriminator.forward(y, pass).value().to_doubles(); };
+  const Pass training{.training = true, .random = &init.random, .update_statistics = false};
+  EXPECT_EQ(judged(Pass::eval()), judged(Pass::eval()));
+  EXPECT_NE(judged(training), judged(training));
+  const Variable leaf = Variable::leaf(z.value());
+  Variables leaves = generator.parameters();
+  leaves.push_back(leaf);
+  expect_gradient([&] { return sum(square(generator.forward(x, leaf, training))); }, leaves, 1e-5, 4);
 }
 
 TEST(Vae, CodesAndDecodesOddExtents) {
