@@ -143,6 +143,9 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
   command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu and js")
       ->type_name("DIR");
   command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
+  command->add_option("--images", arguments.images, "measure on the first N test images (default: on all)")
+      ->check(CLI::Range(1, 1 << 30))
+      ->type_name("N");
   command->add_option("--markdown", arguments.markdown, "file to write a table of them to")->type_name("FILE");
   command->add_option("--device", arguments.device, "where to compute")->type_name("");
   command->footer(R"(

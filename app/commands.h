@@ -33,6 +33,7 @@ int explain_command(const ExplainArguments& arguments);
 struct EvaluateArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path embedding, json, markdown;  ///< may be empty
+  std::int64_t images = 0;                          ///< how many test images, from the first; 0: all
   std::string device = "auto";
 };
 int evaluate_command(const EvaluateArguments& arguments);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "app/commands.h"
@@ -5,6 +7,7 @@
 #include "kernels/device.h"
 #include "kernels/error.h"
 #include "metrics/embedding.h"
+#include "tensor/ops.h"
 #include "tensor/safetensors.h"
 
 namespace counterfoil::app {
@@ -47,7 +50,9 @@ int evaluate_command(const EvaluateArguments& arguments) {
     embedding = &training->network();
   }
 
-  std::vector<Evaluation> evaluations = evaluate(explainers, test.all_images(device), embedding);
+  Tensor images = test.all_images(device);  // [N,H,W,C]
+  if (arguments.images > 0) images = slice(images, 0, 0, std::min(arguments.images, test.size()));
+  std::vector<Evaluation> evaluations = evaluate(explainers, images, embedding);
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     evaluations[i].run = arguments.runs[i].string();
     evaluations[i].training = read_cost(RunDirectory(arguments.runs[i]));

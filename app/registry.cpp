@@ -71,8 +71,10 @@ struct ExplainerRunConfig {
   std::string against_all;
   void declare(nn::Keys& keys) {
     classifier.declare(keys);
-    keys.add("against_all", against_all,
-             "of a classifier of several classes, the one to explain against all others; empty: it has two");
+    keys.add(
+        "against_all", against_all,
+        "of a classifier of several classes, the one to explain against all others; empty: it has two, or the method "
+        "explains each against each other");
     method.declare(keys);
   }
   nn::Classifier& open(const TrainingInputs& inputs) const {

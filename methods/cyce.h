@@ -6,7 +6,7 @@
 // classifier's terms, on the same networks (the paper's "CyCE w/o L_f^{a,cy}", after Zhu et al. 2017).
 //
 //   symbol                 here
-//   x in chi_i             x, source = i
+//   x in chi_i             x, forth.from = i, forth.to = 1 - i
 //   g_i(x)                 adversarial;  the stable image is x itself (supplement eq. 8)
 //   g_{1-i}(g_i(x))        cycled
 //
@@ -33,10 +33,10 @@ class Cyce final : public GeneratorPair {
        Device& device);
 
   /// "counterfactual": g_i(x); "map": |x - g_i(x)| (section 5), the mean over channels. No stable image: it is x.
-  Explanation explain(const Tensor& x) override;
+  Explanation explain_towards(const Tensor& x, const Tensor& targets) override;
 
  protected:
-  GeneratorLoss generator_loss(const Variable& x, int source) override;
+  GeneratorLoss generator_loss(const Variable& x, const Crossing& forth) override;
 
  private:
   CyceConfig config_;

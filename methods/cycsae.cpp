@@ -42,11 +42,13 @@ Cycsae::Cycsae(const CycsaeConfig& config, nn::Classifier& classifier, const dat
                Device& device)
     : GeneratorPair(config, config.unet(train), Generators::two, classifier, train, seed, device), config_(config) {}
 
-GeneratorLoss Cycsae::generator_loss(const Variable& x, int source) {
-  const Variables heads = generate_heads(source, x);
-  const Variable &adversarial = heads[0], &stable = heads[1];  // [N,H,W,C]
-  const Variable cycled = generate(1 - source, adversarial);   // [N,H,W,C]
-  const Decisions decisions = decide(x.value());
+GeneratorLoss Cycsae::generator_loss(const Variable& x, const Crossing& forth) {
+  const Variables heads = generate_heads(forth, x);
+  const Variable &adversarial = heads[0], &stable = heads[1];   // [N,H,W,C]
+  const Variable cycled = generate(forth.back(), adversarial);  // [N,H,W,C]
+  Variable distance;                                            // d_w^0 + d_w^1 = sum_i ||w_i^s - w_i^a||^2
+  for (const auto& generator : generators())
+    distance = distance.defined() ? distance + head_distance(*generator) : head_distance(*generator);
 
   // Supplement A.2: L_Tot of SyCE + lambda_w (d_w^0 + d_w^1)
   return weigh({
@@ -55,23 +57,21 @@ GeneratorLoss Cycsae::generator_loss(const Variable& x, int source) {
       // eq. 13: ||x - g_{1-i}^a(g_i^a(x))||_{1,2}
       {"L_d_cy", config_.weight_cycle, mixed_distance(x, cycled)},
       // eq. 9: L_bce(1 - c_f(x), f(g_i^a(x)))
-      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)},
+      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, forth.to)},
       // eq. 12: L_bce(c_f(x), f(g_i^s(x)))
-      {"L_f_s", config_.weight_classifier_stable, classifier_loss(stable, decisions.same)},
+      {"L_f_s", config_.weight_classifier_stable, classifier_loss(stable, forth.from)},
       // eq. 14: L_bce(c_f(x), f(g_{1-i}^a(g_i^a(x))))
-      {"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, decisions.same)},
+      {"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, forth.from)},
       // eq. 21: L_bce(1, D_{1-i}(g_i^a(x)))
-      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
-      // d_w^0 + d_w^1 = sum_i ||w_i^s - w_i^a||^2
-      {"d_w", config_.weight_proximity, head_distance(generator(0)) + head_distance(generator(1))},
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, forth)},
+      {"d_w", config_.weight_proximity, distance},
   });
 }
 
-Explanation Cycsae::explain(const Tensor& x) {
-  const Tensor counterfactual = adversarial(x);
-  const Tensor stable = by_domain(x, [&](const Tensor& part, int domain) {
-    return generator(domain).forward_heads(part, nn::Pass::eval())[1].value();
-  });
+Explanation Cycsae::explain_towards(const Tensor& x, const Tensor& targets) {
+  const Tensor counterfactual = adversarial(x, targets);
+  const Tensor stable = lead(
+      x, targets, [&](const Tensor& part, const Crossing& forth) { return generate_eval(forth, part)[1].value(); });
   return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
 }
 

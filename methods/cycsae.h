@@ -6,7 +6,7 @@
 // E.1. Each direction has one U-Net with two heads, one for the adversarial image and one for the stable image.
 //
 //   symbol                 here
-//   x in chi_i             x, source = i
+//   x in chi_i             x, forth.from = i, forth.to = 1 - i
 //   g_i^a(x)               adversarial: head 0 of g_i (eq. 15)
 //   g_i^s(x)               stable: head 1 of g_i (eq. 16)
 //   g_{1-i}^a(g_i^a(x))    cycled
@@ -47,10 +47,10 @@ class Cycsae final : public GeneratorPair {
          Device& device);
 
   /// "counterfactual": g_i^a(x); "stable": g_i^s(x); "map": |stable - counterfactual| (eq. 17), the mean over channels.
-  Explanation explain(const Tensor& x) override;
+  Explanation explain_towards(const Tensor& x, const Tensor& targets) override;
 
  protected:
-  GeneratorLoss generator_loss(const Variable& x, int source) override;
+  GeneratorLoss generator_loss(const Variable& x, const Crossing& forth) override;
 
  private:
   CycsaeConfig config_;

@@ -1,5 +1,7 @@
 #include "methods/decision_domains.h"
 
+#include <algorithm>
+
 #include "autograd/ops.h"
 
 namespace counterfoil::methods {
@@ -52,21 +54,57 @@ void DomainBatches::remember_in(nn::TrainingState& state) {
   state.randoms.emplace_back("augmentation", &augmentation_random_);
 }
 
-Tensor by_decision(nn::Classifier& classifier, const Tensor& x, const std::function<Tensor(const Tensor&, int)>& each) {
+ClassBatches::ClassBatches(nn::Classifier& classifier, const data::Dataset& train,
+                           const data::AugmentationOptions& augmentation, std::uint64_t seed, Device& device)
+    : augmentation_(augmentation), device_(device), train_(train), augmentation_random_(seed, "augmentation") {
+  std::vector<std::int32_t> decisions;
+  if (train.size() > 0) decisions = classifier.decisions(train.all_images(device)).to_vector<std::int32_t>();
+  for (int k = 0; k < classifier.class_count(); ++k) {
+    domains_.push_back(positions_of(decisions, k));
+    samplers_.emplace_back(std::ssize(domains_.back()), 1, seed, "batches_" + std::to_string(k));
+  }
+}
+
+Tensor ClassBatches::next(const std::vector<std::int32_t>& classes) {
+  std::vector<std::int32_t> positions;
+  for (const std::int32_t k : classes) {
+    const std::vector<std::int32_t>& domain = domains_[static_cast<std::size_t>(k)];
+    if (domain.empty()) fail("the classifier puts no training image in class {}", k);
+    const std::int32_t place = samplers_[static_cast<std::size_t>(k)].next().front();
+    positions.push_back(domain[static_cast<std::size_t>(place)]);
+  }
+  return data::augment(train_.images(positions, device_), augmentation_, augmentation_random_);
+}
+
+void ClassBatches::remember_in(nn::TrainingState& state) {
+  for (std::size_t k = 0; k < samplers_.size(); ++k)
+    state.randoms.emplace_back("batches_" + std::to_string(k), &samplers_[k].progress());
+  state.randoms.emplace_back("augmentation", &augmentation_random_);
+}
+
+Tensor by_group(const Tensor& x, const std::vector<std::int32_t>& groups,
+                const std::function<Tensor(const Tensor&, int, const Tensor&)>& each) {
   const NoGrad no_grad;
-  const std::vector<std::int32_t> decisions = classifier.decisions(x).to_vector<std::int32_t>();
   std::vector<Tensor> parts;
   std::vector<std::int32_t> origin;  // where each row of the joined parts came from
-  for (int domain = 0; domain < 2; ++domain) {
-    const std::vector<std::int32_t> positions = positions_of(decisions, domain);
+  const std::int32_t last = groups.empty() ? -2 : *std::ranges::max_element(groups);
+  for (std::int32_t group = -1; group <= last; ++group) {
+    const std::vector<std::int32_t> positions = positions_of(groups, group);
     if (positions.empty()) continue;
     const Tensor index = Tensor::from(positions, {static_cast<std::int64_t>(positions.size())}, x.device());
-    parts.push_back(each(gather_rows(x, index), domain));
+    const Tensor part = gather_rows(x, index);
+    parts.push_back(group < 0 ? part : each(part, group, index));
     origin.insert(origin.end(), positions.begin(), positions.end());
   }
   if (parts.empty()) return x;
   const Tensor index = Tensor::from(origin, {static_cast<std::int64_t>(origin.size())}, x.device());
   return scatter_add_rows(concat(parts, 0), index, x.shape()[0]);
+}
+
+Tensor by_decision(nn::Classifier& classifier, const Tensor& x, const std::function<Tensor(const Tensor&, int)>& each) {
+  const NoGrad no_grad;
+  return by_group(x, classifier.decisions(x).to_vector<std::int32_t>(),
+                  [&](const Tensor& part, int domain, const Tensor& /*positions*/) { return each(part, domain); });
 }
 
 Decisions decide(nn::Classifier& classifier, const Tensor& x) {

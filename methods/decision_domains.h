@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <vector>
 
 #include "data/augmentation.h"
 #include "data/batch_sampler.h"
@@ -9,12 +10,11 @@
 #include "nn/classifier.h"
 #include "nn/trainable.h"
 
-// The two domains {x : c_f(x) = 0} and {x : c_f(x) = 1} of a binary classifier. They follow its decisions, never the
-// labels.
+// The domains {x : c_f(x) = k} of a classifier, two or several. They follow its decisions, never the labels.
 
 namespace counterfoil::methods {
 
-/// Training batches of either domain, each drawn from its own endless sequence of epochs.
+/// Of two domains: training batches of either, each drawn from its own endless sequence of epochs.
 class DomainBatches {
  public:
   /// Throws Error unless the classifier has two classes; `method` is named in it. `train` is copied.
@@ -33,6 +33,33 @@ class DomainBatches {
   std::array<data::BatchSampler, 2> samplers_;
   Random augmentation_random_;
 };
+
+/// Of any number of domains: batches whose images are drawn one by one, each from a domain of its own. A domain gives
+/// its images in an endless sequence of epochs.
+class ClassBatches {
+ public:
+  /// `train` is copied.
+  ClassBatches(nn::Classifier& classifier, const data::Dataset& train, const data::AugmentationOptions& augmentation,
+               std::uint64_t seed, Device& device);
+  /// For each class in turn an image of its domain: [N,H,W,C] in [0,1], augmented. Throws Error when the classifier
+  /// puts no image in it.
+  Tensor next(const std::vector<std::int32_t>& classes);
+  /// Puts the streams "batches_<class>" and "augmentation" among what a training run remembers.
+  void remember_in(nn::TrainingState& state);
+
+ private:
+  data::AugmentationOptions augmentation_;
+  Device& device_;
+  data::Dataset train_;
+  std::vector<std::vector<std::int32_t>> domains_;  // positions in train_
+  std::vector<data::BatchSampler> samplers_;
+  Random augmentation_random_;
+};
+
+/// Applies `each` to the images of every group 0, 1, ... and puts the results, a row per image, back in order; images
+/// of a group below 0 stay as they are. A group without images is left out; N = 0 gives x.
+Tensor by_group(const Tensor& x, const std::vector<std::int32_t>& groups,
+                const std::function<Tensor(const Tensor& part, int group, const Tensor& positions)>& each);
 
 /// Applies `each` to the images of either domain of x [N,H,W,C] and puts the results, a row per image, back in order. A
 /// domain without images is left out; N = 0 gives x.

@@ -38,7 +38,7 @@ class TargetedExplainer : public Explainer {
  protected:
   /// `classifier` outlives this.
   explicit TargetedExplainer(nn::Classifier& classifier) : classifier_(classifier) {}
-  nn::Classifier& classifier() { return classifier_; }
+  nn::Classifier& classifier() const { return classifier_; }
 
  private:
   nn::Classifier& classifier_;

@@ -18,111 +18,198 @@ void GeneratorPairConfig::declare(nn::Keys& keys) {
 
 namespace {
 
-nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& config, const data::Dataset& images) {
+nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& config, const data::Dataset& images,
+                                                   int planes) {
   nn::SyceDiscriminatorOptions options;
-  options.image = {images.height, images.width, images.channels};
+  options.image = {images.height, images.width, images.channels + planes};
   options.widths.clear();
   for (std::int64_t level = 1; level <= config.discriminator_levels; ++level)
     options.widths.push_back(config.discriminator_width * level);
   return options;
 }
 
+/// x [N,H,W,C] with planes [N,P], each number a plane.
+Variable with_planes(const Variable& x, const Variable& planes) {
+  const Shape& shape = x.shape();
+  const std::int64_t count = planes.shape()[1];
+  const Variable cells = reshape(planes, Shape{shape[0], 1, 1, count});
+  return concat({x, broadcast_to(cells, Shape{shape[0], shape[1], shape[2], count})}, 3);
+}
+
+void add_to(nn::LossTerms& terms, const std::string& name, double value) {
+  for (auto& [known, sum] : terms) {
+    if (known != name) continue;
+    sum += value;
+    return;
+  }
+  terms.emplace_back(name, value);
+}
+
+Tensor classes_tensor(const std::vector<std::int32_t>& classes, Device& device) {
+  return Tensor::from(classes, Shape{static_cast<std::int64_t>(classes.size())}, device);
+}
+
 }  // namespace
 
 GeneratorPair::GeneratorPair(const GeneratorPairConfig& config, const nn::UNetOptions& unet, Generators generators,
                              nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed, Device& device)
-    : config_(config),
-      classifier_(classifier),
+    : TargetedExplainer(classifier),
+      config_(config),
+      kind_(generators),
       device_(device),
       weights_random_(seed, "weights"),
       dropout_random_(seed, "dropout"),
       penalty_random_(seed, "penalty"),
-      batches_("generator pair", classifier, train, config.batch, config.augmentation, seed, device) {
+      pairs_random_(seed, "pairs") {
   const nn::Init init{weights_random_, device_};
   const AdamStep discriminator_step{config.discriminator_learning_rate, config.beta1, config.beta2};
+  const int planes = conditional() ? classifier.class_count() : 0;
+  nn::UNetOptions unet_options = unet;
+  unet_options.channels += generators == Generators::two ? 2 * planes : planes;
   nn::NamedParameters generator_parameters;
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::string index = std::to_string(i);
+  for (std::size_t i = 0; i < (conditional() ? 1U : 2U); ++i) {
+    const std::string index = conditional() ? "" : std::to_string(i);
     if (i == 0 || generators == Generators::two) {
       const std::string name = generators == Generators::one ? "g" : "g" + index;
-      generators_.push_back(std::make_unique<nn::UNet>(init, unet));
+      generators_.push_back(std::make_unique<nn::UNet>(init, unet_options));
       for (auto& parameter : generators_[i]->named_parameters(name + ".")) generator_parameters.push_back(parameter);
       state_.modules.emplace_back(name, generators_[i].get());
     }
-    discriminators_[i] = std::make_unique<nn::SyceDiscriminator>(init, discriminator_options(config, train));
-    discriminator_optimisers_[i] =
-        nn::adam(discriminators_[i]->named_parameters("d" + index + "."), discriminator_step);
-    state_.modules.emplace_back("d" + index, discriminators_[i].get());
-    state_.optimisers.emplace_back("d" + index, discriminator_optimisers_[i].get());
+    const std::string name = "d" + index;
+    discriminators_.push_back(
+        std::make_unique<nn::SyceDiscriminator>(init, discriminator_options(config, train, planes)));
+    discriminator_optimisers_.push_back(nn::adam(discriminators_[i]->named_parameters(name + "."), discriminator_step));
+    state_.modules.emplace_back(name, discriminators_[i].get());
+    state_.optimisers.emplace_back(name, discriminator_optimisers_[i].get());
   }
   generator_optimiser_ = nn::adam(generator_parameters, config.adam());
   state_.optimisers.emplace_back("generators", generator_optimiser_.get());
   state_.randoms.emplace_back("dropout", &dropout_random_);
   state_.randoms.emplace_back("penalty", &penalty_random_);
-  batches_.remember_in(state_);
+  if (conditional()) {
+    state_.randoms.emplace_back("pairs", &pairs_random_);
+    class_batches_.emplace(classifier, train, config.augmentation, seed, device);
+    class_batches_->remember_in(state_);
+  } else {
+    domain_batches_.emplace("generator pair", classifier, train, config.batch, config.augmentation, seed, device);
+    domain_batches_->remember_in(state_);
+  }
 }
 
-Variable GeneratorPair::generate(int i, const Variable& x) {
-  return generator(i).forward(x, config_.training_pass(dropout_random_));
+Variable GeneratorPair::generator_input(const Crossing& way, const Variable& x) const {
+  if (!conditional()) return x;
+  const int classes = classifier().class_count();
+  const Variable from(one_hot(way.from, classes)), to(one_hot(way.to, classes));  // [N,K]
+  return with_planes(x, kind_ == Generators::two ? concat({from, to}, 1) : from + to);
 }
 
-Variables GeneratorPair::generate_heads(int i, const Variable& x) {
-  return generator(i).forward_heads(x, config_.training_pass(dropout_random_));
+Variable GeneratorPair::discriminator_input(const Tensor& classes, const Variable& x) const {
+  return conditional() ? with_planes(x, Variable(one_hot(classes, classifier().class_count()))) : x;
 }
 
-Variable GeneratorPair::generate_eval(int i, const Variable& x) {
-  return generator(i).forward(x, nn::Pass::eval());
+Variable GeneratorPair::generate(const Crossing& way, const Variable& x) {
+  return generator(way).forward(generator_input(way, x), config_.training_pass(dropout_random_));
 }
 
-Variable GeneratorPair::gan_loss(const Variable& adversarial, int source) {
-  nn::SyceDiscriminator& discriminator = *discriminators_[static_cast<std::size_t>(1 - source)];
-  return nn::gan_generator(discriminator.forward(adversarial, nn::Pass::train(dropout_random_)));
+Variables GeneratorPair::generate_heads(const Crossing& way, const Variable& x) {
+  return generator(way).forward_heads(generator_input(way, x), config_.training_pass(dropout_random_));
 }
 
-Variable GeneratorPair::discriminator_loss(int domain, const Tensor& real, const Tensor& fake, nn::LossTerms& terms) {
-  nn::SyceDiscriminator& discriminator = *discriminators_[static_cast<std::size_t>(domain)];
+Variables GeneratorPair::generate_eval(const Crossing& way, const Variable& x) {
+  return generator(way).forward_heads(generator_input(way, x), nn::Pass::eval());
+}
+
+Variable GeneratorPair::gan_loss(const Variable& adversarial, const Crossing& forth) {
+  const Variable judged = discriminator_input(forth.to, adversarial);
+  return nn::gan_generator(discriminator(1 - forth.domain).forward(judged, nn::Pass::train(dropout_random_)));
+}
+
+Variable GeneratorPair::discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::LossTerms& terms) {
   const nn::Pass pass = nn::Pass::train(dropout_random_);
-  const auto critic = [&](const Variable& x) { return discriminator.forward(x, pass); };
+  const auto critic = [&](const Variable& x) {
+    return discriminator(domain).forward(discriminator_input(real.forth.from, x), pass);
+  };
   // Eq. 10: L_D = L_bce(1, D(real)) + L_bce(0, D(fake))
-  const Variable l_d = nn::gan_discriminator(critic(real), critic(fake));
-  const Variable l_gp = nn::gradient_penalty(critic, real, fake, penalty_random_);
-  const std::string index = std::to_string(domain);
-  terms.emplace_back("L_D" + index, l_d.item());
-  terms.emplace_back("L_gp" + index, l_gp.item());
+  const Variable l_d = nn::gan_discriminator(critic(real.x), critic(fake));
+  const Variable l_gp = nn::gradient_penalty(critic, real.x, fake, penalty_random_);
+  const std::string index = conditional() ? "" : std::to_string(domain);
+  add_to(terms, "L_D" + index, l_d.item());
+  add_to(terms, "L_gp" + index, l_gp.item());
   // Eq. 22: L_D^d = lambda_D^d L_D + lambda_gp^d L_gp
   return l_d * config_.weight_discriminator + l_gp * config_.weight_gradient_penalty;
 }
 
-nn::LossTerms GeneratorPair::train_step() {
-  const std::array<Tensor, 2> batches = {batches_.next(0), batches_.next(1)};
-
-  nn::LossTerms terms;  // the equations sum the expectations over chi_0 and chi_1
-  for (int source = 0; source < 2; ++source) {
-    const GeneratorLoss loss = generator_loss(batches[static_cast<std::size_t>(source)], source);
-    generator_optimiser_->minimise(loss.total);
-    for (std::size_t i = 0; i < loss.terms.size(); ++i) {
-      if (source == 0) terms.emplace_back(loss.terms[i].first, 0.0);
-      terms[i].second += loss.terms[i].second.item();
+std::array<GeneratorPair::Batch, 2> GeneratorPair::next_batches() {
+  if (!conditional()) {
+    std::array<Batch, 2> batches;
+    for (int domain = 0; domain < 2; ++domain) {
+      const Tensor x = domain_batches_->next(domain);
+      const auto all = [&](int k) {
+        return classes_tensor(std::vector<std::int32_t>(static_cast<std::size_t>(config_.batch), k), device_);
+      };
+      Decisions decisions{all(domain), all(1 - domain)};
+      if (config_.augmentation.any()) decisions = decide(classifier(), x);  // they may have changed
+      batches[static_cast<std::size_t>(domain)] = {x, {domain, decisions.same, decisions.opposite}};
     }
+    return batches;
+  }
+  const auto classes = static_cast<std::uint64_t>(classifier().class_count());
+  std::vector<std::int32_t> i, k;
+  for (std::int64_t image = 0; image < config_.batch; ++image) {
+    const std::uint64_t first = pairs_random_.integer(classes), further = pairs_random_.integer(classes - 1);
+    i.push_back(static_cast<std::int32_t>(first));
+    k.push_back(static_cast<std::int32_t>((first + 1 + further) % classes));
+  }
+  const Crossing forth{0, classes_tensor(i, device_), classes_tensor(k, device_)};
+  return {Batch{class_batches_->next(i), forth}, Batch{class_batches_->next(k), forth.back()}};
+}
+
+nn::LossTerms GeneratorPair::train_step() {
+  const std::array<Batch, 2> batches = next_batches();
+
+  nn::LossTerms terms;  // the equations sum the expectations over the domains
+  for (const Batch& batch : batches) {
+    const GeneratorLoss loss = generator_loss(batch.x, batch.forth);
+    generator_optimiser_->minimise(loss.total);
+    for (const auto& [name, value] : loss.terms) add_to(terms, name, value.item());
   }
 
   drawn_.resize(2);
   for (int domain = 0; domain < 2; ++domain) {
-    const int other = 1 - domain;
+    const Batch& own = batches[static_cast<std::size_t>(domain)];
+    const Batch& other = batches[static_cast<std::size_t>(1 - domain)];
     Tensor fake;
     {
       const NoGrad no_grad;
-      fake = generate(other, batches[static_cast<std::size_t>(other)]).value();
+      fake = generate(other.forth, other.x).value();
     }
-    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(other), fake};
-    const Variable loss = discriminator_loss(domain, batches[static_cast<std::size_t>(domain)], fake, terms);
-    discriminator_optimisers_[static_cast<std::size_t>(domain)]->minimise(loss);
+    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(1 - domain), fake};
+    const Variable loss = discriminator_loss(domain, own, fake, terms);
+    discriminator_optimisers_[static_cast<std::size_t>(domain) % discriminators_.size()]->minimise(loss);
   }
   return terms;
 }
 
-Tensor GeneratorPair::adversarial(const Tensor& x) {
-  return by_domain(x, [&](const Tensor& part, int domain) { return generate_eval(domain, part).value(); });
+Tensor GeneratorPair::lead(const Tensor& x, const Tensor& targets,
+                           const std::function<Tensor(const Tensor&, const Crossing&)>& each) {
+  const NoGrad no_grad;
+  const Tensor decisions = classifier().decisions(x);
+  const std::vector<std::int32_t> from = decisions.to_vector<std::int32_t>(), to = targets.to_vector<std::int32_t>();
+  std::vector<std::int32_t> groups;  // those that one network leads at once
+  for (std::size_t i = 0; i < from.size(); ++i) groups.push_back(from[i] == to[i] ? -1 : conditional() ? 0 : from[i]);
+  return by_group(x, groups, [&](const Tensor& part, int group, const Tensor& positions) {
+    std::vector<std::int32_t> part_from, part_to;
+    for (const std::int32_t i : positions.to_vector<std::int32_t>()) {
+      part_from.push_back(from[static_cast<std::size_t>(i)]);
+      part_to.push_back(to[static_cast<std::size_t>(i)]);
+    }
+    return each(part, {group, classes_tensor(part_from, x.device()), classes_tensor(part_to, x.device())});
+  });
+}
+
+Tensor GeneratorPair::adversarial(const Tensor& x, const Tensor& targets) {
+  return lead(x, targets,
+              [&](const Tensor& part, const Crossing& forth) { return generate_eval(forth, part).front().value(); });
 }
 
 }  // namespace counterfoil::methods

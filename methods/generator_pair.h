@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "data/dataset.h"
@@ -25,6 +27,14 @@ namespace counterfoil::methods {
 ///   3. one step of D_0 and one of D_1 on the same batches and newly generated images.
 /// What the generators minimise is left to the method, and how they are built: SSyE has one network for both, CyCSAE
 /// two heads on each.
+///
+/// A classifier of several classes is explained each class against each other (supplement B.2): "a unique couple of
+/// generator and discriminator", conditioned as conditional GANs are. The paper leaves open how; here the classes are
+/// planes of ones and zeros beside the image's channels. The generator g_ik that leads from class i to class k sees
+/// both one-hot, 2 K planes, so that the pair is the case of K = 2: g_01 is g_0, g_10 is g_1, and all equations hold
+/// with i and k for 0 and 1. SSyE's generator, which leads there and back, sees their sum, K planes. The discriminator
+/// sees the class that its image shall be of. Each step draws pairs i != k uniformly, half a step's images in class i
+/// and half in class k, and the three updates above follow.
 struct GeneratorPairConfig : ImageGeneratorConfig {
   double discriminator_learning_rate = 2e-4;  ///< supplement E.1
   double weight_generator_gan = 0.25;         ///< lambda_D, supplement table 1
@@ -36,7 +46,14 @@ struct GeneratorPairConfig : ImageGeneratorConfig {
   void declare(nn::Keys& keys);
 };
 
-class GeneratorPair : public Explainer {
+/// From which class to which each image of a batch is led, i32 [N] each.
+struct Crossing {
+  int domain;  ///< of two classes, the one that all images come from; of several 0 or 1, and without meaning
+  Tensor from, to;
+  Crossing back() const { return {1 - domain, to, from}; }
+};
+
+class GeneratorPair : public TargetedExplainer {
  public:
   nn::LossTerms train_step() final;
   std::int64_t images_per_step() const final { return 2 * config_.batch; }
@@ -45,41 +62,57 @@ class GeneratorPair : public Explainer {
   /// How many networks the two generators are.
   enum class Generators : std::uint8_t { two, one };
 
-  /// `classifier` has two classes and outlives this; `train` is copied. `unet` is what the generators are built as.
-  /// Throws Error when a domain is smaller than a batch.
+  /// `classifier` outlives this; `train` is copied. `unet` is what the generators are built as, but for the planes of
+  /// classes. Throws Error at a step when one of two domains is smaller than a batch, or one of several empty.
   GeneratorPair(const GeneratorPairConfig& config, const nn::UNetOptions& unet, Generators generators,
                 nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed, Device& device);
 
-  /// The method's loss for a batch x of the domain `source`: g_source leads out of it, g_{1 - source} back.
-  virtual GeneratorLoss generator_loss(const Variable& x, int source) = 0;
+  /// The method's loss for a batch x of which every image is to cross.
+  virtual GeneratorLoss generator_loss(const Variable& x, const Crossing& forth) = 0;
 
-  Variable generate(int i, const Variable& x);         ///< g_i(x) in training mode: the first head's image
-  Variables generate_heads(int i, const Variable& x);  ///< the images of every head of g_i, in training mode
-  Variable generate_eval(int i, const Variable& x);    ///< g_i(x) in eval mode
-  nn::UNet& generator(int i) { return *generators_[static_cast<std::size_t>(i) % generators_.size()]; }
-  Variable gan_loss(const Variable& adversarial, int source);  ///< eq. 21: L_bce(1, D_{1 - source}(x_a))
+  Variable generate(const Crossing& way, const Variable& x);         ///< in training mode: the first head's image
+  Variables generate_heads(const Crossing& way, const Variable& x);  ///< the images of every head, in training mode
+  Variables generate_eval(const Crossing& way, const Variable& x);   ///< the same in eval mode
+  const std::vector<std::unique_ptr<nn::UNet>>& generators() const { return generators_; }
+  Variable gan_loss(const Variable& adversarial, const Crossing& forth);  ///< eq. 21: L_bce(1, D_k(x_a))
   /// L_bce(c, f(x)) where c are i32 classes: eq. 9, 12 and 14 with the targets they name.
-  Variable classifier_loss(const Variable& x, const Tensor& classes) { return classifier_.loss(x, classes); }
-  Decisions decide(const Tensor& x) { return methods::decide(classifier_, x); }  ///< c_f(x) and 1 - c_f(x)
-  /// Applies g_{c_f(x)} to every image: the adversarial image of eq. 5. x [N,H,W,C].
-  Tensor adversarial(const Tensor& x);
-  Tensor by_domain(const Tensor& x, const std::function<Tensor(const Tensor& part, int domain)>& each) {
-    return by_decision(classifier_, x, each);
-  }
+  Variable classifier_loss(const Variable& x, const Tensor& classes) { return classifier().loss(x, classes); }
+  /// Applies `each` to the images of x [N,H,W,C] that have to cross to be of their target class, with their crossing;
+  /// the others stay as they are. Without gradients.
+  Tensor lead(const Tensor& x, const Tensor& targets,
+              const std::function<Tensor(const Tensor& part, const Crossing& forth)>& each);
+  /// The adversarial image of eq. 5: the first head's.
+  Tensor adversarial(const Tensor& x, const Tensor& targets);
 
  private:
-  /// Eq. 10 and 22 for D_domain: real images of the domain, fakes made of the other domain's batch.
-  Variable discriminator_loss(int domain, const Tensor& real, const Tensor& fake, nn::LossTerms& terms);
+  bool conditional() const { return classifier().class_count() > 2; }
+  nn::UNet& generator(const Crossing& way) {
+    return *generators_[static_cast<std::size_t>(way.domain) % generators_.size()];
+  }
+  /// x with the planes that a conditional generator or discriminator sees.
+  Variable generator_input(const Crossing& way, const Variable& x) const;
+  Variable discriminator_input(const Tensor& classes, const Variable& x) const;
+  nn::SyceDiscriminator& discriminator(int domain) {
+    return *discriminators_[static_cast<std::size_t>(domain) % discriminators_.size()];
+  }
+  struct Batch {
+    Tensor x;  ///< [N,H,W,C]
+    Crossing forth;
+  };
+  std::array<Batch, 2> next_batches();
+  /// Eq. 10 and 22 for D_domain: real images of the domain, fakes made of the other batch, each row of one class.
+  Variable discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::LossTerms& terms);
 
   GeneratorPairConfig config_;
-  nn::Classifier& classifier_;
+  Generators kind_;
   Device& device_;
-  Random weights_random_, dropout_random_, penalty_random_;
-  std::vector<std::unique_ptr<nn::UNet>> generators_;  // one or two
-  std::array<std::unique_ptr<nn::SyceDiscriminator>, 2> discriminators_;
+  Random weights_random_, dropout_random_, penalty_random_, pairs_random_;
+  std::vector<std::unique_ptr<nn::UNet>> generators_;                   // two, or one
+  std::vector<std::unique_ptr<nn::SyceDiscriminator>> discriminators_;  // two, or one that is conditional
   std::unique_ptr<nn::Optimiser> generator_optimiser_;
-  std::array<std::unique_ptr<nn::Optimiser>, 2> discriminator_optimisers_;
-  DomainBatches batches_;
+  std::vector<std::unique_ptr<nn::Optimiser>> discriminator_optimisers_;
+  std::optional<DomainBatches> domain_batches_;  // of two classes
+  std::optional<ClassBatches> class_batches_;    // of several
 };
 
 }  // namespace counterfoil::methods

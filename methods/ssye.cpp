@@ -22,28 +22,28 @@ Ssye::Ssye(const SsyeConfig& config, nn::Classifier& classifier, const data::Dat
            Device& device)
     : GeneratorPair(config, config.unet(train), Generators::one, classifier, train, seed, device), config_(config) {}
 
-GeneratorLoss Ssye::generator_loss(const Variable& x, int source) {
-  const Variable adversarial = generate(source, x);       // [N,H,W,C]
-  const Variable stable = generate(source, adversarial);  // [N,H,W,C]
-  const Decisions decisions = decide(x.value());
+GeneratorLoss Ssye::generator_loss(const Variable& x, const Crossing& forth) {
+  const Variable adversarial = generate(forth, x);       // [N,H,W,C]
+  const Variable stable = generate(forth, adversarial);  // [N,H,W,C]
 
   // Eq. 15 without L_d^cy and L_f^cy (supplement A.1, "Framework")
   return weigh({
       // eq. 11: ||x - g(g(x))||_{1,2}
       {"L_d_s", config_.weight_symmetry, mixed_distance(x, stable)},
       // eq. 9: L_bce(1 - c_f(x), f(g(x)))
-      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)},
+      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, forth.to)},
       // eq. 12: L_bce(c_f(x), f(g(g(x))))
-      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, decisions.same)},
+      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, forth.from)},
       // eq. 21: L_bce(1, D_{1-i}(g(x)))
-      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, forth)},
   });
 }
 
-Explanation Ssye::explain(const Tensor& x) {
-  const NoGrad no_grad;
-  const Tensor counterfactual = generate_eval(0, x).value();
-  const Tensor stable = generate_eval(0, counterfactual).value();
+Explanation Ssye::explain_towards(const Tensor& x, const Tensor& targets) {
+  const Tensor counterfactual = adversarial(x, targets);
+  const Tensor stable = lead(x, targets, [&](const Tensor& part, const Crossing& forth) {
+    return generate_eval(forth, generate_eval(forth, part).front()).front().value();
+  });
   return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
 }
 

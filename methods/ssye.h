@@ -6,7 +6,7 @@
 // leads out of either domain and back.
 //
 //   symbol                 here
-//   x in chi_i             x, source = i
+//   x in chi_i             x, forth.from = i, forth.to = 1 - i
 //   g(x)                   adversarial (eq. 11)
 //   g(g(x))                stable (eq. 12)
 //   c_f(x)                 decisions.same;  1 - c_f(x): decisions.opposite
@@ -35,10 +35,10 @@ class Ssye final : public GeneratorPair {
        Device& device);
 
   /// "counterfactual": g(x); "stable": g(g(x)); "map": |stable - counterfactual| (eq. 13), the mean over channels.
-  Explanation explain(const Tensor& x) override;
+  Explanation explain_towards(const Tensor& x, const Tensor& targets) override;
 
  protected:
-  GeneratorLoss generator_loss(const Variable& x, int source) override;
+  GeneratorLoss generator_loss(const Variable& x, const Crossing& forth) override;
 
  private:
   SsyeConfig config_;

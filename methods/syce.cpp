@@ -17,11 +17,10 @@ Syce::Syce(const SyceConfig& config, nn::Classifier& classifier, const data::Dat
            Device& device)
     : GeneratorPair(config, config.unet(train), Generators::two, classifier, train, seed, device), config_(config) {}
 
-GeneratorLoss Syce::generator_loss(const Variable& x, int source) {
-  const Variable adversarial = generate(source, x);           // [N,H,W,C]
-  const Variable stable = generate(source, adversarial);      // [N,H,W,C]
-  const Variable cycled = generate(1 - source, adversarial);  // [N,H,W,C]
-  const Decisions decisions = decide(x.value());
+GeneratorLoss Syce::generator_loss(const Variable& x, const Crossing& forth) {
+  const Variable adversarial = generate(forth, x);              // [N,H,W,C]
+  const Variable stable = generate(forth, adversarial);         // [N,H,W,C]
+  const Variable cycled = generate(forth.back(), adversarial);  // [N,H,W,C]
 
   // Eq. 15, with eq. 21 in the place of -L_D
   return weigh({
@@ -30,20 +29,21 @@ GeneratorLoss Syce::generator_loss(const Variable& x, int source) {
       // eq. 13: ||x - g_{1-i}(g_i(x))||_{1,2}
       {"L_d_cy", config_.weight_cycle, mixed_distance(x, cycled)},
       // eq. 9: L_bce(1 - c_f(x), f(g_i(x)))
-      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, decisions.opposite)},
+      {"L_f_a", config_.weight_classifier_adversarial, classifier_loss(adversarial, forth.to)},
       // eq. 12: L_bce(c_f(x), f(g_i(g_i(x))))
-      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, decisions.same)},
+      {"L_f_s", config_.weight_classifier_symmetry, classifier_loss(stable, forth.from)},
       // eq. 14: L_bce(c_f(x), f(g_{1-i}(g_i(x))))
-      {"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, decisions.same)},
+      {"L_f_cy", config_.weight_classifier_cycle, classifier_loss(cycled, forth.from)},
       // eq. 21: L_bce(1, D_{1-i}(g_i(x)))
-      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, source)},
+      {"L_D_g", config_.weight_generator_gan, gan_loss(adversarial, forth)},
   });
 }
 
-Explanation Syce::explain(const Tensor& x) {
-  const Tensor counterfactual = adversarial(x);
-  const Tensor stable = by_domain(
-      x, [&](const Tensor& part, int domain) { return generate_eval(domain, generate_eval(domain, part)).value(); });
+Explanation Syce::explain_towards(const Tensor& x, const Tensor& targets) {
+  const Tensor counterfactual = adversarial(x, targets);
+  const Tensor stable = lead(x, targets, [&](const Tensor& part, const Crossing& forth) {
+    return generate_eval(forth, generate_eval(forth, part).front()).front().value();
+  });
   return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
 }
 

@@ -6,7 +6,7 @@
 // conditional generative models in a general explanation framework of classifier decisions", sections 4 and E.1.
 //
 //   symbol                 here
-//   x in chi_i             x, source = i
+//   x in chi_i             x, forth.from = i, forth.to = 1 - i
 //   g_i(x)                 adversarial: the image on the other side (eq. 5)
 //   g_i(g_i(x))            stable: back by the same generator (eq. 4)
 //   g_{1-i}(g_i(x))        cycled: back by the other generator
@@ -45,10 +45,10 @@ class Syce final : public GeneratorPair {
        Device& device);
 
   /// "counterfactual": g_i(x); "stable": g_i(g_i(x)); "map": |stable - counterfactual| (eq. 7), the mean over channels.
-  Explanation explain(const Tensor& x) override;
+  Explanation explain_towards(const Tensor& x, const Tensor& targets) override;
 
  protected:
-  GeneratorLoss generator_loss(const Variable& x, int source) override;
+  GeneratorLoss generator_loss(const Variable& x, const Crossing& forth) override;
 
  private:
   SyceConfig config_;

@@ -88,6 +88,9 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   EXPECT_EQ(one["directions"][0]["images"].get<int>() + one["directions"][1]["images"].get<int>(),
             one["images"].get<int>());
 
+  require({"evaluate", "--run", path("syce"), "--images", "20", "--json", path("few.json")});
+  EXPECT_EQ(nlohmann::json::parse(bytes_of(path("few.json")))["images"], 20);
+
   require({"evaluate", "--run", path("syce"), path("syce"), "--json", path("two.json")});
   const nlohmann::json two = nlohmann::json::parse(bytes_of(path("two.json")));
   ASSERT_EQ(two["runs"].size(), 2u);
@@ -149,6 +152,23 @@ TEST_F(Pipeline, OneAgainstAllAsksWhyThisAndNotAnyOther) {
   const std::string page = bytes_of(path("against.html"));
   EXPECT_THAT(page, HasSubstr("<h1>sagen: why 2 and not any other?</h1>"));
   EXPECT_THAT(page, HasSubstr("f(x) is the probability of 2."));
+}
+
+TEST_F(Pipeline, EachAgainstEachLeadsToTheClassThatIsAskedFor) {
+  write_idx_folder(folder() / "each", 90, 12, 3);
+  const std::string data = "idx:" + path("each");
+  require({"train", "classifier", "--data", data, "--out", path("each_classifier"), "--steps", "60", "--batch", "16",
+           "--learning-rate", "0.002"});
+  require({"train", "cyce", "--data", data, "--classifier", path("each_classifier"), "--out", path("each_cyce"),
+           "--steps", "3", "--batch", "8", "--generator-width", "4", "--discriminator-width", "4"});
+  require({"evaluate", "--run", path("each_cyce"), "--json", path("each.json")});
+  EXPECT_TRUE(nlohmann::json::parse(bytes_of(path("each.json")))["acc_target"].is_number());
+  data::write_png(path("any.png"), {12, 12, 1, std::vector<std::uint8_t>(144, 90)});
+  require({"explain", "--run", path("each_cyce"), "--input", path("any.png"), "--target", "2", "--output",
+           path("any.safetensors")});
+  const TensorFile foils = read_safetensors(path("any.safetensors"), reference_device());
+  EXPECT_EQ(foils.at("target").to_vector<std::int32_t>(), std::vector<std::int32_t>{2});
+  EXPECT_EQ(foils.at("probabilities.counterfactual").shape(), (Shape{1, 3}));
 }
 
 TEST_F(Pipeline, WhatFailsAtTheFirstStepLeavesNothingBehind) {
