@@ -104,6 +104,9 @@ class Gallery {
   Report::Picture map(std::size_t row) const {
     return {heat_image(cut("map", row, 1), shape_[1], shape_[2]), "explanation"};
   }
+  Report::Picture signed_difference(std::size_t row) const {
+    return {grey_or_colour_image(cut("picture", row, 3), shape_[1], shape_[2], 3), "red: add, blue: remove"};
+  }
 
  private:
   std::vector<float> cut(const std::string& name, std::size_t row, std::int64_t channels) const {
@@ -156,6 +159,7 @@ int report_command(const ReportArguments& arguments) {
   if (gallery.has("stable")) report.columns.emplace_back("stable image");
   report.columns.emplace_back("counterfactual");
   if (gallery.has("map")) report.columns.emplace_back("explanation map");
+  if (gallery.has("picture")) report.columns.emplace_back("what to change");
   for (std::size_t row = 0; row < queries.size(); ++row) {
     const auto query = static_cast<std::size_t>(queries[row]);
     Report::Row shown{
@@ -165,6 +169,7 @@ int report_command(const ReportArguments& arguments) {
     if (gallery.has("stable")) shown.pictures.push_back(gallery.image("stable", row));
     shown.pictures.push_back(gallery.image("counterfactual", row));
     if (gallery.has("map")) shown.pictures.push_back(gallery.map(row));
+    if (gallery.has("picture")) shown.pictures.push_back(gallery.signed_difference(row));
     report.rows.push_back(std::move(shown));
   }
   if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation);

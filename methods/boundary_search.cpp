@@ -62,8 +62,6 @@ Found find_boundary(const LatentSearchConfig& search_config, const BoundaryConfi
       });
   const auto [h, g] = values_at(found.path.back());
   found.violation = violations(h, g);
-  const NoGrad no_grad;
-  found.cost = squared_distance(found.path.back(), search.start).value().to_doubles();
   return found;
 }
 

@@ -29,7 +29,7 @@ Variable third_class_constraints(const Variable& log_probabilities, const Tensor
                                  double epsilon);
 
 /// z_e = argmin ||z - z_0||^2 subject to h = 0 and, with `third_classes`, g <= 0. `shown` draws what the classifier
-/// sees. Cost: ||z_e - z_0||^2. Violation: max(|h|, g).
+/// sees. Violation: max(|h|, g).
 Found find_boundary(const LatentSearchConfig& search_config, const BoundaryConfig& config, bool third_classes,
                     nn::Classifier& classifier, const Search& search,
                     const std::function<Variable(const Variable& z)>& shown);

@@ -50,24 +50,6 @@ Tensor in_time(const std::vector<Tensor>& frames) {
   return grouped(rows_of(concat(frames, 0), order), rows, count);
 }
 
-/// The best restart of each query, as rows of the search.
-Indices best_rows(const Found& found, std::int64_t queries, std::int64_t restarts, double tolerance) {
-  const auto rank = [&](std::int64_t row) {
-    const auto i = static_cast<std::size_t>(row);
-    const bool missed = found.violation[i] > tolerance;
-    return std::pair(missed, missed ? found.violation[i] : found.cost[i]);
-  };
-  Indices best;
-  for (std::int64_t query = 0; query < queries; ++query) {
-    std::int64_t row = query * restarts;
-    for (std::int64_t other = row + 1; other < (query + 1) * restarts; ++other) {
-      if (rank(other) < rank(row)) row = other;
-    }
-    best.push_back(static_cast<std::int32_t>(row));
-  }
-  return best;
-}
-
 }  // namespace
 
 void LatentSearchConfig::declare(nn::Keys& keys) {
@@ -97,6 +79,24 @@ std::vector<Tensor> descend(const Tensor& start, std::int64_t rounds, std::int64
     if (after_round) after_round(path.back());
   }
   return path;
+}
+
+std::vector<std::int32_t> best_restarts(const std::vector<double>& violation, const std::vector<double>& misfit,
+                                        std::int64_t restarts, double tolerance) {
+  const auto rank = [&](std::int64_t row) {
+    const auto i = static_cast<std::size_t>(row);
+    const bool missed = violation[i] > tolerance;
+    return std::pair(missed, missed ? violation[i] : misfit[i]);
+  };
+  Indices best;
+  for (std::int64_t first = 0; first < std::ssize(violation); first += restarts) {
+    std::int64_t row = first;
+    for (std::int64_t other = first + 1; other < first + restarts; ++other) {
+      if (rank(other) < rank(row)) row = other;
+    }
+    best.push_back(static_cast<std::int32_t>(row));
+  }
+  return best;
 }
 
 Variable squared_distance(const Variable& a, const Variable& b) {
@@ -175,7 +175,8 @@ Explanation LatentExplainer::explain_towards(const Tensor& x, const Tensor& targ
   const Search search = begin(x, targets);
   const Found found = find(search);
   const NoGrad no_grad;
-  const Indices best = best_rows(found, queries, config_.restarts, config_.tolerance);
+  const std::vector<double> misfit = sum(square(flatten(search.residual)), {1}).value().to_doubles();
+  const Indices best = best_restarts(found.violation, misfit, config_.restarts, config_.tolerance);
   const Search chosen{rows_of(search.x, best), {}, {}, rows_of(search.start, best), rows_of(search.residual, best)};
 
   std::vector<Tensor> images, probabilities;

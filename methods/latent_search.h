@@ -33,14 +33,13 @@ struct Search {
   Tensor x;                 ///< I, [M,H,W,C]
   Tensor classes, targets;  ///< y_true = c_f(I) and y_probe, i32 [M]
   Tensor start;             ///< z_0, [M,code]
-  Tensor residual;          ///< Delta z_0 = G(z_0) - I, or zeros, [M,H,W,C]
+  Tensor residual;          ///< Delta z_0 = G(z_0) - I, [M,H,W,C]
 };
 
 /// What a search finds for each row.
 struct Found {
   std::vector<Tensor> path;       ///< codes [M,code]: the start and the end of every round; the last are z_e
   std::vector<double> violation;  ///< by how many logits the row is short of what was asked
-  std::vector<double> cost;       ///< what the method minimises
 };
 
 /// Minimises a loss of each row [M,1] over codes z [M,code], row by row, by `rounds` rounds of `iterations` steps of
@@ -49,6 +48,12 @@ struct Found {
 std::vector<Tensor> descend(const Tensor& start, std::int64_t rounds, std::int64_t iterations, double learning_rate,
                             const std::function<Variable(const Variable& z)>& loss,
                             const std::function<void(const Tensor& z)>& after_round = {});
+
+/// The row of each query's best restart: of those whose violation is within the tolerance the one with the smallest
+/// misfit
+/// ||G(z_0) - I||^2, since z_0 is to be the argmin of eq. 1; where there is none, the one with the smallest violation.
+std::vector<std::int32_t> best_restarts(const std::vector<double>& violation, const std::vector<double>& misfit,
+                                        std::int64_t restarts, double tolerance);
 
 /// ||a - b||^2 per row, [M,...] twice -> [M,1].
 Variable squared_distance(const Variable& a, const Variable& b);
@@ -64,8 +69,7 @@ class LatentExplainer : public TargetedExplainer {
   /// Begins with the latent model of another run instead of a new one: it does not depend on the classifier.
   void take_latent(LatentExplainer& other) { latent_.copy_from(other.latent_); }
 
-  /// Of the best restart of each query: the one with the smallest cost among those that miss nothing by more than the
-  /// tolerance, else the one that misses least.
+  /// Of the best restart of each query (best_restarts):
   ///   "counterfactual"      G(z_e) - Delta z_0 clipped to [0,1], or G(z_e) where `complete` is off
   ///   "reconstruction"      G(z_0);  "generated": G(z_e)
   ///   "difference"          G(z_e) - G(z_0), [N,H,W,C] in [-1,1]: what to add, where positive, and to remove

@@ -30,7 +30,6 @@ Found Xgem::find(const Search& search) {
   Found found;
   found.path = descend(search.start, config_.rounds, config_.iterations, config_.learning_rate, cost);
   const NoGrad no_grad;
-  found.cost = cost(found.path.back()).value().to_doubles();
   const Variable last = classifier().log_probabilities(seen(found.path.back()));
   found.violation = relu(-class_margin(last, search.targets)).value().to_doubles();
   return found;

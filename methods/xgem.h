@@ -48,7 +48,7 @@ class Xgem final : public LatentExplainer {
       : LatentExplainer(config, classifier, train, seed, device), config_(config) {}
 
  protected:
-  /// Form cross-entropy: the cost is the loss, the violation by how many logits another class is ahead of y_probe.
+  /// Form cross-entropy: the violation is by how many logits another class is ahead of y_probe.
   Found find(const Search& search) override;
 
  private:
