@@ -58,6 +58,7 @@ std::unique_ptr<nn::Trainable> make_embedding(const EmbeddingRunConfig& config, 
   metrics::EmbeddingConfig embedding = config.embedding;
   const data::Dataset& train = inputs.splits.train;
   embedding.network.image = {train.height, train.width, train.channels};
+  embedding.network.decisions = train.class_names.size() == 2 ? 1 : std::ssize(train.class_names);
   const Tensor images = train.all_images(inputs.device);
   const Tensor decisions = train.size() == 0 ? Tensor::zeros(Shape{0}, DType::i32, inputs.device)
                                              : inputs.open_classifier(config.classifier.run).decisions(images);

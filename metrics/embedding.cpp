@@ -13,14 +13,14 @@ void EmbeddingConfig::declare(nn::Keys& keys) {
   keys.add("hidden", network.hidden, 1, 4096, "hidden units of the classifier on the code");
   keys.add("weight_reconstruction", weight_reconstruction, 0, 1e6, "of the mean squared error");
   keys.add("weight_divergence", weight_divergence, 0, 1e6, "of the KL divergence from N(0, 1), summed over the code");
-  keys.add("weight_decision", weight_decision, 0, 1e6, "of the BCE of the decision");
+  keys.add("weight_decision", weight_decision, 0, 1e6, "of the cross entropy of the decision");
 }
 
 EmbeddingTraining::EmbeddingTraining(const EmbeddingConfig& config, Tensor images, const Tensor& decisions,
                                      std::uint64_t seed)
     : config_(config),
       images_(std::move(images)),
-      targets_(convert(decisions, DType::f32).reshape({-1, 1})),
+      decisions_(convert(decisions, DType::f32).reshape({-1, 1})),
       weights_random_(seed, "weights"),
       batch_random_(seed, "batches"),
       noise_random_(seed, "noise"),
@@ -39,15 +39,17 @@ nn::LossTerms EmbeddingTraining::train_step() {
   std::vector<std::int32_t> positions(static_cast<std::size_t>(config_.batch));
   std::ranges::generate(positions, [&] { return static_cast<std::int32_t>(batch_random_.integer(count)); });
   const Tensor index = Tensor::from(positions, {config_.batch}, images_.device());
-  const Variable x = gather_rows(images_, index);        // [N,H,W,C]
-  const Variable target = gather_rows(targets_, index);  // [N,1]
+  const Variable x = gather_rows(images_, index);           // [N,H,W,C]
+  const Tensor decisions = gather_rows(decisions_, index);  // [N,1]
 
   const nn::Pass pass = nn::Pass::train(noise_random_);
   const nn::GaussianCode code = network_.encode(x, pass);
   const Variable z = nn::sample(code, noise_random_);
   const Variable reconstruction = l2_loss(network_.decode(z, pass), x);
   const Variable divergence = gaussian_kl(code.mean, code.log_variance);
-  const Variable decision = bce_with_logits(network_.decision_logit(code.mean, pass), target);
+  const Variable logits = network_.decision_logits(code.mean, pass);  // [N,1] or [N,K]
+  const Variable decision = logits.shape()[1] > 1 ? cross_entropy(logits, convert(decisions, DType::i32).reshape({-1}))
+                                                  : bce_with_logits(logits, Variable(decisions));
   optimiser_->minimise(reconstruction * config_.weight_reconstruction + divergence * config_.weight_divergence +
                        decision * config_.weight_decision);
   return {{"L_rec", reconstruction.item()}, {"L_KL", divergence.item()}, {"L_dec", decision.item()}};

@@ -15,15 +15,15 @@ struct EmbeddingConfig {
   std::int64_t batch = 64;           ///< not given in the paper
   double weight_reconstruction = 1;  ///< mean squared error over pixels (released code)
   double weight_divergence = 5;      ///< KL from N(0,1), summed over the code's dimensions (released code)
-  double weight_decision = 0.1;      ///< BCE of the decision (released code)
+  double weight_decision = 0.1;      ///< BCE of the decision (released code); cross entropy of several classes
 
   void declare(nn::Keys& keys);
 };
 
 class EmbeddingTraining final : public nn::Trainable {
  public:
-  /// images [N,H,W,C] in [0,1] and the classifier's decisions on them, i32 [N] of 0 and 1; both stay on `images`'
-  /// device.
+  /// images [N,H,W,C] in [0,1] and the classifier's decisions on them, i32 [N], of 0 and 1 where the network has one
+  /// logit for them; both stay on `images`' device.
   EmbeddingTraining(const EmbeddingConfig& config, Tensor images, const Tensor& decisions, std::uint64_t seed);
 
   /// L_rec = mean (x - decode(z))^2, L_KL = KL(N(mu, sigma^2) || N(0,1)), L_dec = BCE(c_f(x), MLP(mu)); z = mu + sigma
@@ -34,7 +34,7 @@ class EmbeddingTraining final : public nn::Trainable {
 
  private:
   EmbeddingConfig config_;
-  Tensor images_, targets_;  // [N,H,W,C], [N,1]
+  Tensor images_, decisions_;  // [N,H,W,C], f32 [N,1]
   Random weights_random_, batch_random_, noise_random_;
   nn::VaeEmbedding network_;
   std::unique_ptr<nn::Optimiser> optimiser_;

@@ -31,7 +31,7 @@ VaeEmbedding::VaeEmbedding(const Init& init, const VaeEmbeddingOptions& options)
                  Conv2dOptions{.geometry = strided, .activation = Activation::relu});
   }
   classifier_.add(init, options_.code, options_.hidden, LinearOptions{.activation = Activation::relu});
-  classifier_.add(init, options_.hidden, 1);
+  classifier_.add(init, options_.hidden, options_.decisions);
   for (std::size_t l = widths.size(); l-- > 0;) {
     const Activation activation = l == 0 ? Activation::sigmoid : Activation::relu;
     decoder_.add(init, widths[l], l == 0 ? options_.image.channels : widths[l - 1], 3,
@@ -61,7 +61,7 @@ Variable VaeEmbedding::decode(const Variable& code, const Pass& pass) {
   return h;
 }
 
-Variable VaeEmbedding::decision_logit(const Variable& mean, const Pass& pass) {
+Variable VaeEmbedding::decision_logits(const Variable& mean, const Pass& pass) {
   return run_in_order(classifier_, mean, pass);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "data/image_file.h"
+#include "tensor/random.h"
 #include "tensor/safetensors.h"
 #include "tests/app/program.h"
 
@@ -169,6 +170,55 @@ TEST_F(Pipeline, EachAgainstEachLeadsToTheClassThatIsAskedFor) {
   const TensorFile foils = read_safetensors(path("any.safetensors"), reference_device());
   EXPECT_EQ(foils.at("target").to_vector<std::int32_t>(), std::vector<std::int32_t>{2});
   EXPECT_EQ(foils.at("probabilities.counterfactual").shape(), (Shape{1, 3}));
+}
+
+TEST_F(Pipeline, SeveralClassesAreExplainedOneAgainstOne) {
+  write_idx_folder(folder() / "three", 90, 12, 3);
+  const std::string data = "idx:" + path("three");
+  require({"train", "classifier", "--data", data, "--out", path("three_ways"), "--steps", "60", "--batch", "16",
+           "--learning-rate", "0.002"});
+  require({"train", "embedding", "--data", data, "--classifier", path("three_ways"), "--out", path("three_codes"),
+           "--steps", "30", "--batch", "16", "--weight-divergence", "0.001"});
+  require({"train", "ganmex", "--data", data, "--classifier", path("three_ways"), "--out", path("ganmex"), "--steps",
+           "3", "--batch", "8", "--width", "2", "--blocks", "1"});
+  require({"evaluate", "--run", path("ganmex"), "--embedding", path("three_codes"), "--json", path("ganmex.json")});
+  const nlohmann::json figures = nlohmann::json::parse(bytes_of(path("ganmex.json")));
+  EXPECT_TRUE(figures["acc_target"].is_number());
+  ASSERT_GE(figures["directions"].size(), 1u);
+  std::int64_t images = 0;
+  for (const auto& direction : figures["directions"]) {
+    EXPECT_FALSE(direction.contains("from"));
+    images += direction["images"].get<std::int64_t>();
+  }
+  EXPECT_LE(images, 90);
+  require({"report", "--run", path("ganmex"), "--output", path("ganmex.html"), "--images-per-class", "1"});
+  EXPECT_THAT(bytes_of(path("ganmex.html")), HasSubstr(" towards "));
+
+  TensorFile file;
+  file.tensors["images"] = Random(1, "queries").uniform({4, 12, 12, 1}, 0, 1, reference_device());
+  write_safetensors(path("queries.safetensors"), file);
+  const Arguments explain = {"explain", "--run", path("ganmex"), "--input", path("queries.safetensors"), "--output"};
+  const auto explained = [&](const std::string& name, const Arguments& more) {
+    Arguments arguments = explain;
+    arguments.push_back(path(name));
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    require(arguments);
+    return read_safetensors(path(name), reference_device());
+  };
+  const TensorFile towards = explained("towards.safetensors", {"--target", "2"});
+  EXPECT_EQ(towards.at("target").to_doubles(), (std::vector<double>{2, 2, 2, 2}));
+  const TensorFile second = explained("second.safetensors", {});
+  const std::vector<double> targets = second.at("target").to_doubles();
+  const std::vector<double> p = second.at("probabilities.input").to_doubles();
+  for (std::size_t i = 0; i < 4; ++i) {  // the runner-up: exactly one class is likelier
+    int likelier = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      likelier += p[i * 3 + k] > p[i * 3 + static_cast<std::size_t>(targets[i])] ? 1 : 0;
+    EXPECT_EQ(likelier, 1) << i;
+  }
+  Arguments unknown = explain;
+  unknown.insert(unknown.end(), {path("none"), "--target", "seven"});
+  EXPECT_THAT(go(unknown).errors, HasSubstr("no class 'seven' to explain towards; there are 0, 1, 2"));
 }
 
 TEST_F(Pipeline, WhatFailsAtTheFirstStepLeavesNothingBehind) {

@@ -278,7 +278,7 @@ TEST(Vae, CodesAndDecodesOddExtents) {
   EXPECT_EQ(shape_of(code.log_variance), "[3, 4]");
   EXPECT_EQ(network.forward(x, Pass::eval()).value().to_doubles(), code.mean.value().to_doubles());
   EXPECT_EQ(shape_of(network.decode(sample(code, init.random), Pass::eval())), "[3, 11, 6, 2]");
-  EXPECT_EQ(shape_of(network.decision_logit(code.mean, Pass::eval())), "[3, 1]");
+  EXPECT_EQ(shape_of(network.decision_logits(code.mean, Pass::eval())), "[3, 1]");
 
   CdeepexVae linear_network(init, {.image = {4, 3, 1}, .hidden = {5}, .code = 2});
   const GaussianCode flat = linear_network.encode(Variable(images(init, {2, 4, 3, 1})), Pass::eval());

@@ -68,7 +68,7 @@ TEST(Networks, VaeEmbeddingMatchesPyTorch) {
   check("vae_embedding", network, [&](const Variable& x) {
     const GaussianCode code = network.encode(x, kTraining);
     const Variable image = flatten(network.decode(code.mean, kTraining));
-    return concat({code.mean, code.log_variance, image, network.decision_logit(code.mean, kTraining)}, 1);
+    return concat({code.mean, code.log_variance, image, network.decision_logits(code.mean, kTraining)}, 1);
   });
 }
 
