@@ -274,12 +274,12 @@ TEST(ProgressiveExaggeration, ClosesAndOpensRings) {
   config.bins = 5;
   config.width = 8;
   config.discriminator_steps = 1;
-  config.learning_rate = 2e-3;
+  config.learning_rate = 1e-3;
   config.weight_gan = 0.2;
   config.weight_classifier = 10;
-  config.weight_reconstruction = 30;
+  config.weight_reconstruction = 15;
   ProgressiveExaggeration method(config, classifier, strokes.train(), 1, cpu_device());
-  for (int step = 0; step < 200; ++step) method.train_step();
+  for (int step = 0; step < 400; ++step) method.train_step();
   const Tensor x = strokes.test_images();
   const Explanation explanation = method.explain(x);
   const Tensor foil = explanation.at("counterfactual");
