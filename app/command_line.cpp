@@ -15,6 +15,7 @@
 #include "app/training_loop.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "tensor/nearest_name.h"
 
 namespace counterfoil::app {
@@ -205,13 +206,22 @@ void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& actio
   command->callback([&] { action = [&] { return selftest_command(arguments); }; });
 }
 
-// Every command that computes.
-void add_trace(CLI::App& program, std::filesystem::path& trace) {
+// Of every command that computes.
+struct HowToCompute {
+  std::filesystem::path trace;
+  std::string route;
+};
+
+void add_how_to_compute(CLI::App& program, HowToCompute& how) {
   for (CLI::App* command : program.get_subcommands({})) {
     std::vector<CLI::App*> leaves = command->get_subcommands({});
     if (leaves.empty()) leaves.push_back(command);
     for (CLI::App* leaf : leaves) {
-      leaf->add_option("--trace", trace, "what ran when, for Perfetto and chrome://tracing")->type_name("FILE");
+      leaf->add_option("--trace", how.trace, "what ran when, for Perfetto and chrome://tracing")->type_name("FILE");
+      leaf->add_option("--route", how.route,
+                       "matrix products and convolutions of cuda and simt: own, vendor, vendor-tf32, benchmark:FILE or "
+                       "table:FILE (default vendor on cuda where cuDNN is found, else own)")
+          ->type_name("");
     }
   }
 }
@@ -239,8 +249,8 @@ int parse_and_run(int argc, const char* const* argv) {
   add_report(program, report, action);
   add_panel(program, panel, action);
   add_selftest(program, selftest, action);
-  std::filesystem::path trace;
-  add_trace(program, trace);
+  HowToCompute how;
+  add_how_to_compute(program, how);
   add_methods(program, methods, action);
   program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
   for (CLI::App* command : program.get_subcommands({})) {
@@ -260,7 +270,8 @@ int parse_and_run(int argc, const char* const* argv) {
     fail("{}", error.what());
   }
   refuse_extras(program);
-  return run_traced(trace, action);
+  set_route_of_opened_devices(how.route);
+  return run_traced(how.trace, action);
 }
 
 int complain(int status, const std::string& message) {

@@ -10,6 +10,7 @@
 #include "kernels/device.h"
 #include "kernels/error.h"
 #include "kernels/listening_device.h"
+#include "kernels/route.h"
 
 #if defined(COUNTERFOIL_WITH_SIMT)
 #include "kernels/cuda/cuda_device.h"
@@ -22,22 +23,34 @@ namespace {
 constexpr const char* kCudaLibrary = "libcounterfoil_cuda.so";
 
 /// The library of the CUDA device: beside the program, or where the loader looks. It stays open.
-void* open_cuda_library() {
-  std::error_code unknown;
-  const auto beside = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / kCudaLibrary;
-  const bool found = std::filesystem::exists(beside, unknown);
-  void* const library = dlopen(found ? beside.c_str() : kCudaLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr)
-    fail("device 'cuda': this program was built without it, or it cannot be loaded: {}", dlerror());
+void* cuda_library() {
+  static void* const library = [] {
+    std::error_code unknown;
+    const auto beside = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / kCudaLibrary;
+    const bool found = std::filesystem::exists(beside, unknown);
+    void* const opened = dlopen(found ? beside.c_str() : kCudaLibrary, RTLD_NOW | RTLD_LOCAL);
+    if (opened == nullptr) {
+      fail("device 'cuda': this program was built without it, or it cannot be loaded: {}", dlerror());
+    }
+    return opened;
+  }();
   return library;
 }
 
+template <typename Function>
+Function* cuda_function(const char* name) {
+  auto* const function = reinterpret_cast<Function*>(dlsym(cuda_library(), name));
+  if (function == nullptr) fail("device 'cuda': {} is of another version: {}", kCudaLibrary, dlerror());
+  return function;
+}
+
 Device& cuda_device() {
-  static void* const library = open_cuda_library();
-  using Open = Device*();
-  auto* const open = reinterpret_cast<Open*>(dlsym(library, "counterfoil_open_cuda"));
-  if (open == nullptr) fail("device 'cuda': {} is of another version: {}", kCudaLibrary, dlerror());
-  return *open();
+  return *cuda_function<Device*()>("counterfoil_open_cuda")();
+}
+
+std::string& route_of_opened() {
+  static std::string route;
+  return route;
 }
 
 std::function<Device&(Device&)>& opened() {
@@ -74,11 +87,24 @@ std::vector<std::string> device_names() {
 
 Device& open_device(std::string_view name) {
   Device& device = device_named(name);
+  if (!route_of_opened().empty()) set_route(device, route_of_opened());
   return opened() ? opened()(device) : device;
 }
 
 void on_open_device(std::function<Device&(Device&)> function) {
   opened() = std::move(function);
+}
+
+void set_route(Device& device, std::string_view route) {
+  if (device.name() == "cuda") return cuda_function<void(std::string_view)>("counterfoil_set_cuda_route")(route);
+#if defined(COUNTERFOIL_WITH_SIMT)
+  if (device.name() == "simt") return cuda::set_route(route);
+#endif
+  if (!route.empty()) fail("route '{}': device '{}' has one way to compute, and no routes", route, device.name());
+}
+
+void set_route_of_opened_devices(std::string_view route) {
+  route_of_opened() = route;
 }
 
 }  // namespace counterfoil

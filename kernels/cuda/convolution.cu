@@ -3,6 +3,7 @@
 #include "kernels/checks.h"
 #include "kernels/cuda/convolution.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/router.h"
 #include "kernels/cuda/tile_matrix.h"
 #include "kernels/require_f32.h"
 #include "kernels/scratch.h"
@@ -330,71 +331,80 @@ void CudaBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, 
   check::conv2d(y, x, weight, bias, geometry);
   require_f32("conv2d", y);
   if (y.size() == 0) return;
-  const ConvExtents e = ConvExtents::make(x.shape, weight.shape, y.shape, geometry);
-  const Epilogue epilogue{bias.as<float>(), activation, static_cast<float>(slope)};
-  const bool round = geometry.compute == Compute::bf16;
-  float* const to = y.as<float>();
-  const float *const from = x.as<float>(), *const filters = weight.as<float>();
-  if (e.c == 1 && e.groups > 1) {
-    depthwise_forward(to, from, filters, e, epilogue, round, stream_);
-  } else if (round) {
-    launch_forward<TensorTile<2>, true>(stream_, to, from, filters, e, epilogue);
-  } else if (e.k <= 16) {
-    launch_forward<SlimTile, true>(stream_, to, from, filters, e, epilogue);
-  } else if (e.k <= 32) {
-    launch_forward<NarrowTile, true>(stream_, to, from, filters, e, epilogue);
-  } else if (fills_with_large_tiles(e.y_pixels(), e.k, e.groups) && !epilogue.is_smooth()) {
-    launch_forward<LargeTile, false>(stream_, to, from, filters, e, epilogue);
-  } else {
-    launch_forward<MediumTile, true>(stream_, to, from, filters, e, epilogue);
-  }
+  const auto own = [&] {
+    const ConvExtents e = ConvExtents::make(x.shape, weight.shape, y.shape, geometry);
+    const Epilogue epilogue{bias.as<float>(), activation, static_cast<float>(slope)};
+    const bool round = geometry.compute == Compute::bf16;
+    float* const to = y.as<float>();
+    const float *const from = x.as<float>(), *const filters = weight.as<float>();
+    if (e.c == 1 && e.groups > 1) {
+      depthwise_forward(to, from, filters, e, epilogue, round, stream_);
+    } else if (round) {
+      launch_forward<TensorTile<2>, true>(stream_, to, from, filters, e, epilogue);
+    } else if (e.k <= 16) {
+      launch_forward<SlimTile, true>(stream_, to, from, filters, e, epilogue);
+    } else if (e.k <= 32) {
+      launch_forward<NarrowTile, true>(stream_, to, from, filters, e, epilogue);
+    } else if (fills_with_large_tiles(e.y_pixels(), e.k, e.groups) && !epilogue.is_smooth()) {
+      launch_forward<LargeTile, false>(stream_, to, from, filters, e, epilogue);
+    } else {
+      launch_forward<MediumTile, true>(stream_, to, from, filters, e, epilogue);
+    }
+  };
+  router(device_, stream_).conv2d(*this, y, x, weight, bias, geometry, activation, slope, own);
 }
 
 void CudaBackend::conv2d_input_grad(View d_x, ConstView d_y, ConstView weight, const Conv2dGeometry& geometry) {
   check::conv2d_input_grad(d_x, d_y, weight, geometry);
   require_f32("conv2d_input_grad", d_x);
   if (d_x.size() == 0) return;
-  const ConvExtents e = ConvExtents::make(d_x.shape, weight.shape, d_y.shape, geometry);
-  const bool round = geometry.compute == Compute::bf16;
-  float* const to = d_x.as<float>();
-  const float *const from = d_y.as<float>(), *const filters = weight.as<float>();
-  if (e.c == 1 && e.groups > 1) {
-    depthwise_input_grad(to, from, filters, e, round, stream_);
-  } else if (round) {
-    launch_input_grad<TensorTile<1>>(stream_, to, from, filters, e);
-  } else if (e.c <= 16) {
-    launch_input_grad<SlimTile>(stream_, to, from, filters, e);
-  } else if (e.c <= 32) {
-    launch_input_grad<NarrowTile>(stream_, to, from, filters, e);
-  } else if (fills_with_large_tiles(e.x_pixels(), e.c, e.groups)) {
-    launch_input_grad<LargeTile>(stream_, to, from, filters, e);
-  } else {
-    launch_input_grad<MediumTile>(stream_, to, from, filters, e);
-  }
+  const auto own = [&] {
+    const ConvExtents e = ConvExtents::make(d_x.shape, weight.shape, d_y.shape, geometry);
+    const bool round = geometry.compute == Compute::bf16;
+    float* const to = d_x.as<float>();
+    const float *const from = d_y.as<float>(), *const filters = weight.as<float>();
+    if (e.c == 1 && e.groups > 1) {
+      depthwise_input_grad(to, from, filters, e, round, stream_);
+    } else if (round) {
+      launch_input_grad<TensorTile<1>>(stream_, to, from, filters, e);
+    } else if (e.c <= 16) {
+      launch_input_grad<SlimTile>(stream_, to, from, filters, e);
+    } else if (e.c <= 32) {
+      launch_input_grad<NarrowTile>(stream_, to, from, filters, e);
+    } else if (fills_with_large_tiles(e.x_pixels(), e.c, e.groups)) {
+      launch_input_grad<LargeTile>(stream_, to, from, filters, e);
+    } else {
+      launch_input_grad<MediumTile>(stream_, to, from, filters, e);
+    }
+  };
+  router(device_, stream_).conv2d_input_grad(d_x, d_y, weight, geometry, own);
 }
 
 void CudaBackend::conv2d_weight_grad(View d_weight, ConstView x, ConstView d_y, const Conv2dGeometry& geometry) {
   check::conv2d_weight_grad(d_weight, x, d_y, geometry);
   require_f32("conv2d_weight_grad", d_weight);
   if (d_weight.size() == 0) return;
-  const ConvExtents e = ConvExtents::make(x.shape, d_weight.shape, d_y.shape, geometry);
-  const bool round = geometry.compute == Compute::bf16;
-  float* const to = d_weight.as<float>();
-  const float *const from = x.as<float>(), *const slopes = d_y.as<float>();
-  if (e.c == 1 && e.groups > 1) {
-    const int parts = depthwise_weight_grad_parts(e);
-    const Scratch partial(device_, static_cast<std::size_t>(parts * d_weight.size()) * sizeof(float));
-    depthwise_weight_grad(partial.as<float>(), from, slopes, e, parts, round, stream_);
-    sum_parts(to, partial.as<float>(), d_weight.size(), d_weight.size(), parts, 1, {}, stream_);
-  } else if (round) {
-    launch_weight_grad<TensorTile<2>>(device_, stream_, to, from, slopes, e);
-  } else if (e.k <= 32) {
-    launch_weight_grad<FlatTile>(device_, stream_, to, from, slopes, e);
-  } else if (e.k > 64) {
-    launch_weight_grad<LargeTile>(device_, stream_, to, from, slopes, e);
-  } else {
-    launch_weight_grad<MediumTile>(device_, stream_, to, from, slopes, e);
-  }
+  const auto own = [&] {
+    const ConvExtents e = ConvExtents::make(x.shape, d_weight.shape, d_y.shape, geometry);
+    const bool round = geometry.compute == Compute::bf16;
+    float* const to = d_weight.as<float>();
+    const float *const from = x.as<float>(), *const slopes = d_y.as<float>();
+    if (e.c == 1 && e.groups > 1) {
+      const int parts = depthwise_weight_grad_parts(e);
+      const Scratch partial(device_, static_cast<std::size_t>(parts * d_weight.size()) * sizeof(float));
+      depthwise_weight_grad(partial.as<float>(), from, slopes, e, parts, round, stream_);
+      sum_parts(to, partial.as<float>(), d_weight.size(), d_weight.size(), parts, 1, {}, stream_);
+    } else if (round) {
+      launch_weight_grad<TensorTile<2>>(device_, stream_, to, from, slopes, e);
+    } else if (e.k <= 32) {
+      launch_weight_grad<FlatTile>(device_, stream_, to, from, slopes, e);
+    } else if (e.k > 64) {
+      launch_weight_grad<LargeTile>(device_, stream_, to, from, slopes, e);
+    } else {
+      launch_weight_grad<MediumTile>(device_, stream_, to, from, slopes, e);
+    }
+  };
+  router(device_, stream_).conv2d_weight_grad(d_weight, x, d_y, geometry, own);
 }
 
 }  // namespace counterfoil::cuda

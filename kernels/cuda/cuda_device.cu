@@ -8,6 +8,7 @@
 #include "kernels/caching_allocator.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/router.h"
 
 namespace counterfoil::cuda {
 
@@ -117,9 +118,9 @@ class CudaDevice final : public Device {
     check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
     check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
     check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
-    return fmt::format("{}, compute capability {}.{}, {} GiB, driver for CUDA {}.{}, runtime {}.{}", properties.name,
-                       properties.major, properties.minor, properties.totalGlobalMem >> 30, driver / 1000,
-                       driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    return fmt::format("{}, compute capability {}.{}, {} GiB, driver for CUDA {}.{}, runtime {}.{}, {}",
+                       properties.name, properties.major, properties.minor, properties.totalGlobalMem >> 30,
+                       driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10, router_.description());
   }
   bool host_accessible() const override { return false; }
 
@@ -142,12 +143,14 @@ class CudaDevice final : public Device {
   void synchronize() override { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
   Backend& backend() override { return backend_; }
+  Router& router() { return router_; }
 
  private:
   cudaStream_t stream_ = create_stream();
   CachingAllocator allocator_{kName, allocate_device_memory, release_device_memory};
   Staging staging_{stream_};
   CudaBackend backend_{*this, stream_};
+  Router& router_ = cuda::router(*this, stream_);
 };
 
 /// Throws Error unless there is a GPU to compute on.
@@ -163,9 +166,7 @@ void require_gpu() {
   check(cudaSetDevice(0), "cudaSetDevice");
 }
 
-}  // namespace
-
-Device& open() {
+CudaDevice& the_device() {
   static CudaDevice& device = []() -> CudaDevice& {
     require_gpu();
     return *new CudaDevice;  // never destroyed: tensors may outlive every static
@@ -173,11 +174,24 @@ Device& open() {
   return device;
 }
 
+}  // namespace
+
+Device& open() {
+  return the_device();
+}
+
+void set_route(std::string_view route) {
+  the_device().router().set(route);
+}
+
 }  // namespace counterfoil::cuda
 
 #if !defined(COUNTERFOIL_SIMT)
-/// What the program looks up in the shared library.
+// What the program looks up in the shared library.
 extern "C" counterfoil::Device* counterfoil_open_cuda() {
   return &counterfoil::cuda::open();
+}
+extern "C" void counterfoil_set_cuda_route(std::string_view route) {
+  counterfoil::cuda::set_route(route);
 }
 #endif

@@ -3,6 +3,7 @@
 #include "kernels/checks.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/router.h"
 #include "kernels/cuda/tile_matrix.h"
 #include "kernels/require_f32.h"
 #include "kernels/scratch.h"
@@ -107,25 +108,28 @@ void CudaBackend::matmul(View y, ConstView a, ConstView b, bool transpose_a, boo
   check::matmul(y, a, b, transpose_a, transpose_b, bias);
   require_f32("matmul", y);
   if (y.size() == 0) return;
-  const std::int64_t depth = a.shape[transpose_a ? -2 : -1];
-  if (depth > (1 << 30)) fail("matmul: sums of {} products, at most {}", depth, 1 << 30);
-  const Extents e{y.shape.rank() == 3 ? y.shape[0] : 1, y.shape[-2], y.shape[-1], static_cast<int>(depth)};
-  const Epilogue epilogue{bias.as<float>(), activation, static_cast<float>(slope)};
-  float* const to = y.as<float>();
-  const float *const left = a.as<float>(), *const right = b.as<float>();
-  if (compute == Compute::f32 && e.rows <= 16 && depth <= 512) {
-    const std::int64_t tiles = (e.rows + 15) / 16 * ((e.columns + 15) / 16) * e.matrices;
-    launch(matmul_v1_kernel, static_cast<unsigned>(tiles), 256, 0, stream_, to, left, right, e.rows, e.columns, e.depth,
-           transpose_a, transpose_b, epilogue);
-  } else if (transpose_a && transpose_b) {
-    launch_matmul<MatrixAlongRows, MatrixAlongDepth>(device_, stream_, to, left, right, e, epilogue, compute);
-  } else if (transpose_a) {
-    launch_matmul<MatrixAlongRows, MatrixAlongRows>(device_, stream_, to, left, right, e, epilogue, compute);
-  } else if (transpose_b) {
-    launch_matmul<MatrixAlongDepth, MatrixAlongDepth>(device_, stream_, to, left, right, e, epilogue, compute);
-  } else {
-    launch_matmul<MatrixAlongDepth, MatrixAlongRows>(device_, stream_, to, left, right, e, epilogue, compute);
-  }
+  const auto own = [&] {
+    const std::int64_t depth = a.shape[transpose_a ? -2 : -1];
+    if (depth > (1 << 30)) fail("matmul: sums of {} products, at most {}", depth, 1 << 30);
+    const Extents e{y.shape.rank() == 3 ? y.shape[0] : 1, y.shape[-2], y.shape[-1], static_cast<int>(depth)};
+    const Epilogue epilogue{bias.as<float>(), activation, static_cast<float>(slope)};
+    float* const to = y.as<float>();
+    const float *const left = a.as<float>(), *const right = b.as<float>();
+    if (compute == Compute::f32 && e.rows <= 16 && depth <= 512) {
+      const std::int64_t tiles = (e.rows + 15) / 16 * ((e.columns + 15) / 16) * e.matrices;
+      launch(matmul_v1_kernel, static_cast<unsigned>(tiles), 256, 0, stream_, to, left, right, e.rows, e.columns,
+             e.depth, transpose_a, transpose_b, epilogue);
+    } else if (transpose_a && transpose_b) {
+      launch_matmul<MatrixAlongRows, MatrixAlongDepth>(device_, stream_, to, left, right, e, epilogue, compute);
+    } else if (transpose_a) {
+      launch_matmul<MatrixAlongRows, MatrixAlongRows>(device_, stream_, to, left, right, e, epilogue, compute);
+    } else if (transpose_b) {
+      launch_matmul<MatrixAlongDepth, MatrixAlongDepth>(device_, stream_, to, left, right, e, epilogue, compute);
+    } else {
+      launch_matmul<MatrixAlongDepth, MatrixAlongRows>(device_, stream_, to, left, right, e, epilogue, compute);
+    }
+  };
+  router(device_, stream_).matmul(*this, y, a, b, transpose_a, transpose_b, bias, activation, slope, compute, own);
 }
 
 }  // namespace counterfoil::cuda

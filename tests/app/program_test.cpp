@@ -116,6 +116,24 @@ TEST_F(ProgramTest, WrongArgumentsAreOneLineAndStatus2) {
   expect_refused({"selftest", "--only", "no such case"}, "no case has 'no such case'");
 }
 
+TEST_F(ProgramTest, RoutesAreForTheCudaKernels) {
+  const Outcome vendor = go({"selftest", "--device", "simt", "--route", "vendor", "--only", "matmul/nn"});
+  EXPECT_EQ(vendor.status, 0) << vendor.errors;
+  EXPECT_THAT(vendor.output, HasSubstr("products by cuDNN"));
+  expect_refused({"selftest", "--device", "simt", "--route", "fast"}, "route 'fast': expected own, vendor");
+  expect_refused({"selftest", "--device", "cpu", "--route", "own"}, "device 'cpu' has one way to compute");
+  expect_refused(training("x", {"--device", "reference", "--route", "vendor"}), "device 'reference' has one way");
+}
+
+// With a driver and a GPU both compute there; without, one says why and the other takes the cpu.
+TEST_F(ProgramTest, WithoutADriverAutoIsTheCpu) {
+  const Outcome best = go({"selftest", "--only", "matmul/nn"});
+  EXPECT_EQ(best.status, 0) << best.errors;
+  if (best.output.starts_with("cuda (")) GTEST_SKIP() << "this machine has a GPU";
+  EXPECT_THAT(best.output, testing::StartsWith("cpu ("));
+  expect_refused({"selftest", "--device", "cuda", "--only", "matmul/nn"}, "device 'cuda': ");
+}
+
 TEST_F(ProgramTest, DamagedFilesAreOneLineAndStatus2) {
   const std::string images = bytes_of(folder_ / "data/train-images-idx3-ubyte");
   write("data/train-images-idx3-ubyte", images.substr(0, images.size() / 2));
