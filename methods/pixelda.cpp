@@ -37,6 +37,7 @@ Pixelda::Pixelda(const PixeldaConfig& config, nn::Classifier& classifier, const 
                  std::uint64_t seed, Device& device)
     : config_(config),
       classifier_(classifier),
+      seed_(seed),
       weights_random_(seed, "weights"),
       dropout_random_(seed, "dropout"),
       noise_random_(seed, "noise"),
@@ -116,8 +117,10 @@ Explanation Pixelda::explain(const Tensor& x) {
   const Tensor counterfactual = by_decision(classifier_, x, [&](const Tensor& part, int source) {
     const auto& way = ways_[static_cast<std::size_t>(source)];
     if (!way) return part;
-    const Tensor z = Tensor::zeros({part.shape()[0], config_.noise}, DType::f32, part.device());
-    return to_classifier(way->generator.forward(to_generator(part), z, nn::Pass::eval())).value();
+    Random random(seed_, "explanation");
+    const Tensor z = random.uniform({1, config_.noise}, -1, 1, part.device());
+    const Tensor same = broadcast_to(z, Shape{part.shape()[0], config_.noise});
+    return to_classifier(way->generator.forward(to_generator(part), same, nn::Pass::eval())).value();
   });
   return {{"counterfactual", counterfactual}, {"map", difference_map(x, counterfactual)}};
 }

@@ -15,7 +15,7 @@
 //
 //   symbol                  here
 //   x_s, x_t                images that f decides j, and 1 - j
-//   z                       noise, uniform in [-1, 1]; 0 when explaining
+//   z                       noise, uniform in [-1, 1]
 //   G(x_s, z), D            Way::generator, Way::discriminator
 //   T                       the explained classifier
 //   alpha, beta, gamma      weight_gan, weight_classifier, weight_content
@@ -29,7 +29,8 @@
 //     explained; `direction` trains one alone, as in the table.
 //  3. The content loss (eq. 7) has no mask: PixelDA uses it where the foreground is known, and ExplainGAN's peer is not
 //     said to have it. Its weight is 0.
-//  4. Explanations draw no noise, and use running averages, so that they depend on the image alone.
+//  4. All explanations of a run have the same z, drawn from its seed, and use running averages, so that they depend on
+//     the image alone. z = 0 would not do: the noise is normalised, and its middle is nothing that G was trained with.
 //  5. No weight decay (1e-5 in the released configuration), no gradient clipping, no decay of the learning rate (0.95
 //     every 20,000 steps there).
 
@@ -65,7 +66,7 @@ class Pixelda final : public Explainer {
   nn::LossTerms train_step() override;
   std::int64_t images_per_step() const override { return 2 * config_.batch; }
 
-  /// "counterfactual": G(x, 0), or x itself where no generator leads out of its class; "map": |x - counterfactual|, the
+  /// "counterfactual": G(x, z), or x itself where no generator leads out of its class; "map": |x - counterfactual|, the
   /// mean over channels.
   Explanation explain(const Tensor& x) override;
 
@@ -82,6 +83,7 @@ class Pixelda final : public Explainer {
 
   PixeldaConfig config_;
   nn::Classifier& classifier_;
+  std::uint64_t seed_;
   Random weights_random_, dropout_random_, noise_random_;
   std::array<std::unique_ptr<Way>, 2> ways_;
   DomainBatches batches_;
