@@ -54,7 +54,7 @@ TEST(Bbmp, ADearerAreaIsSmallerAndMasksStayInRange) {
   EXPECT_LT(area[1], area[0]);
 }
 
-TEST(Bbmp, TakesTheStrokeAway) {
+TEST(EndToEndBbmp, TakesTheStrokeAway) {
   Strokes strokes(Strokes::Queries::closed);
   BbmpConfig config = small();
   config.blur_sigma = 20;  // a narrow blur of a closed ring is still closed

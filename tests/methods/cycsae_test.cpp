@@ -76,7 +76,7 @@ TEST(Cycsae, SameBitsHoweverTrained) {
       [&] { return std::make_unique<Cycsae>(config, classifier, images, 3, cpu_device()); });
 }
 
-TEST(Cycsae, FindsTheStroke) {
+TEST(EndToEndCycsae, FindsTheStroke) {
   Strokes strokes;
   Cycsae cycsae(quick_adversarial<CycsaeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
   for (int step = 0; step < 400; ++step) cycsae.train_step();

@@ -220,19 +220,19 @@ void expect_leads_everywhere() {
   }
 }
 
-TEST(EachAgainstEach, SyceLeadsToEveryClass) {
+TEST(EndToEndEachAgainstEach, SyceLeadsToEveryClass) {
   expect_leads_everywhere<Syce, SyceConfig>();
 }
 
-TEST(EachAgainstEach, CyceLeadsToEveryClass) {
+TEST(EndToEndEachAgainstEach, CyceLeadsToEveryClass) {
   expect_leads_everywhere<Cyce, CyceConfig>();
 }
 
-TEST(EachAgainstEach, SsyeLeadsToEveryClass) {
+TEST(EndToEndEachAgainstEach, SsyeLeadsToEveryClass) {
   expect_leads_everywhere<Ssye, SsyeConfig>();
 }
 
-TEST(EachAgainstEach, CycsaeLeadsToEveryClass) {
+TEST(EndToEndEachAgainstEach, CycsaeLeadsToEveryClass) {
   expect_leads_everywhere<Cycsae, CycsaeConfig>();
 }
 

@@ -262,7 +262,7 @@ TEST(Explaingan, SameBitsHoweverTrained) {
 
 // The paper's claims, eq. 1 to 3, where the answer is known: the class changes, the change is where the classes differ,
 // and the rest stays. Explained from running averages.
-TEST(Explaingan, ClosesAndOpensRings) {
+TEST(EndToEndExplaingan, ClosesAndOpensRings) {
   Strokes strokes;
   ExplainganConfig config;
   config.batch = 16;

@@ -85,7 +85,7 @@ TEST(Mgen, SameBitsHoweverTrained) {
 }
 
 // A mask can only take away: it opens closed rings, it cannot close open ones (the paper's finding on digits, too).
-TEST(Mgen, TakesTheStrokeAway) {
+TEST(EndToEndMgen, TakesTheStrokeAway) {
   Strokes strokes(Strokes::Queries::closed);
   MgenConfig config;
   config.batch = 16;

@@ -266,7 +266,7 @@ class Tempered final : public nn::Classifier {
 
 // The paper's claims where the answer is known: f follows the bin that is asked for, the class changes where the
 // classes differ, and the reverse brings the query back. Explained from running averages.
-TEST(ProgressiveExaggeration, ClosesAndOpensRings) {
+TEST(EndToEndProgressiveExaggeration, ClosesAndOpensRings) {
   Strokes strokes;
   Tempered classifier(strokes.classifier());
   ProgressiveExaggerationConfig config;

@@ -79,7 +79,7 @@ TEST(Sagen, SameBitsHoweverTrained) {
       [&] { return std::make_unique<Sagen>(config, classifier, images, 3, cpu_device()); });
 }
 
-TEST(Sagen, FindsTheStroke) {
+TEST(EndToEndSagen, FindsTheStroke) {
   Strokes strokes;
   SagenConfig config = quick<SagenConfig>();
   config.batch_norm = "frozen";

@@ -43,7 +43,7 @@ TEST(Ssye, SameBitsHoweverTrained) {
   expect_same_bits_however_trained([&] { return std::make_unique<Ssye>(config, classifier, images, 3, cpu_device()); });
 }
 
-TEST(Ssye, FindsTheStroke) {
+TEST(EndToEndSsye, FindsTheStroke) {
   Strokes strokes;
   Ssye ssye(quick_adversarial<SsyeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
   for (int step = 0; step < 400; ++step) ssye.train_step();

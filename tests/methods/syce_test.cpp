@@ -44,7 +44,7 @@ TEST(Cyce, TermsWeightsAndGradients) {
 
 // The paper's claims on a problem whose answer is known.
 
-TEST(Syce, FindsTheStroke) {
+TEST(EndToEndSyce, FindsTheStroke) {
   Strokes strokes;
   Syce syce(quick_adversarial<SyceConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
   for (int step = 0; step < 400; ++step) syce.train_step();
@@ -56,7 +56,7 @@ TEST(Syce, FindsTheStroke) {
   EXPECT_LE(strokes.change_elsewhere(explanation.at("stable")), 0.04);
 }
 
-TEST(Cyce, FindsTheStroke) {
+TEST(EndToEndCyce, FindsTheStroke) {
   Strokes strokes;
   Cyce cyce(quick_adversarial<CyceConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
   for (int step = 0; step < 400; ++step) cyce.train_step();
