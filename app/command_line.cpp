@@ -97,6 +97,8 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
     command->add_option("--config", arguments.config, "settings from a TOML file; flags win over it")
         ->type_name("FILE");
     command->add_flag("--resume", arguments.resume, "go on with the run in --out, or begin it when there is none");
+    command->add_flag("--cuda-graph", arguments.cuda_graph,
+                      "record the second step as a CUDA graph and replay it: the same bits, fewer launches");
     const Settings settings(kind);
     for (const nn::Keys::Key& key : settings.keys().list()) {
       const std::string text = nn::to_text(key.default_value);

@@ -16,6 +16,7 @@ struct TrainArguments {
   std::filesystem::path out;
   std::filesystem::path config;  ///< a TOML file with settings; may be empty
   bool resume = false;
+  bool cuda_graph = false;                   ///< record the step once and replay it; the same bits
   std::map<std::string, std::string> flags;  ///< key -> text, of the flags that were given; they win over the file
 };
 /// 0 when training ended, 128 + signal when it was stopped and can be resumed.

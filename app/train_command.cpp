@@ -11,6 +11,7 @@
 #include "kernels/device.h"
 #include "kernels/error.h"
 #include "methods/classifier_training.h"
+#include "nn/graph_step.h"
 #include "tensor/nearest_name.h"
 #include "tensor/safetensors.h"
 
@@ -105,10 +106,10 @@ int train_command(const TrainArguments& arguments) {
   const RunConfig config = settings->run();
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
   Run run = build_run(std::move(settings));
-
+  if (arguments.cuda_graph) nn::GraphStep(*run.trainable, *run.device);  // before anything is written
   prepare(directory, run);
   const RunLock lock(directory);
-  TrainingPlan plan{0, config.steps, config.checkpoint_every};
+  TrainingPlan plan{0, config.steps, config.checkpoint_every, arguments.cuda_graph ? run.device : nullptr};
   if (arguments.resume && std::filesystem::exists(directory.checkpoint())) {
     plan.start = load_checkpoint(directory.checkpoint(), run.trainable->training_state(), *run.device);
     if (plan.start > plan.steps) {

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <csignal>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "app/collapse_watch.h"
+#include "nn/graph_step.h"
 
 namespace counterfoil::app {
 
@@ -38,13 +40,15 @@ int stop_signal() {
 
 std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const TrainingPlan& plan,
                    const Metadata& metadata, Progress& progress) {
+  std::optional<nn::GraphStep> graph;
+  if (plan.graph != nullptr) graph.emplace(trainable, *plan.graph);
   MetricsFile metrics(run.metrics(), plan.start);
   std::int64_t saved = plan.start;
   std::int64_t step = plan.start;
   CollapseWatch watch;
   while (step < plan.steps && stop_signal() == 0) {
     ++step;
-    const nn::LossTerms terms = trainable.train_step();
+    const nn::LossTerms terms = graph.has_value() ? graph->run() : trainable.train_step();
     for (const auto& [name, value] : terms) {
       if (!std::isfinite(value)) diverge(step, fmt::format("{} is {}", name, value), run, saved);
     }

@@ -21,6 +21,7 @@ struct TrainingPlan {
   std::int64_t start = 0;             ///< steps already done
   std::int64_t steps = 0;             ///< in all
   std::int64_t checkpoint_every = 1;  ///< steps
+  Device* graph = nullptr;            ///< where the step shall be recorded in a graph and replayed; null: it is not
 };
 
 /// Trains to the end, or until SIGINT or SIGTERM, with a checkpoint every so many steps and at the end; every

@@ -27,6 +27,26 @@ std::size_t CachingAllocator::size_class(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+void* CachingAllocator::take(SizeClass& blocks, std::size_t size) {
+  if (!blocks.cached.empty()) {
+    void* const data = blocks.cached.back();
+    blocks.cached.pop_back();
+    return data;
+  }
+  ++use_.system_calls;
+  void* data = system_allocate_(size);
+  if (data == nullptr) {
+    trim_locked();
+    data = system_allocate_(size);
+  }
+  if (data == nullptr) fail("{}: out of memory: {} bytes asked for, {} bytes in use", name_, size, use_.in_use);
+  use_.reserved += size;
+  // Capacity for every live block of this class, so that release() never allocates.
+  ++blocks.live;
+  if (blocks.cached.capacity() < blocks.live) blocks.cached.reserve(2 * blocks.live);
+  return data;
+}
+
 void* CachingAllocator::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   constexpr std::size_t kLimit = std::size_t{1} << 46;
@@ -34,22 +54,18 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t size = size_class(bytes);
   const std::lock_guard lock(mutex_);
   void* data = nullptr;
-  SizeClass& blocks = classes_[size];
-  if (!blocks.cached.empty()) {
-    data = blocks.cached.back();
-    blocks.cached.pop_back();
+  if (filling_ == nullptr) {
+    data = take(classes_[size], size);
   } else {
-    ++use_.system_calls;
-    data = system_allocate_(size);
-    if (data == nullptr) {
-      trim_locked();
-      data = system_allocate_(size);
+    SizeClass& own = filling_->classes_[size];
+    if (!own.cached.empty()) {
+      data = take(own, size);
+    } else {
+      data = take(classes_[size], size);
+      reserved_.emplace(data, filling_);
+      ++own.live;
+      if (own.cached.capacity() < own.live) own.cached.reserve(2 * own.live);
     }
-    if (data == nullptr) fail("{}: out of memory: {} bytes asked for, {} bytes in use", name_, size, use_.in_use);
-    use_.reserved += size;
-    // Capacity for every live block of this class, so that release() never allocates.
-    ++blocks.live;
-    if (blocks.cached.capacity() < blocks.live) blocks.cached.reserve(2 * blocks.live);
   }
   use_.in_use += size;
   use_.high_water = std::max(use_.high_water, use_.in_use);
@@ -61,7 +77,29 @@ void CachingAllocator::release(void* data, std::size_t bytes) noexcept {
   const std::size_t size = size_class(bytes);
   const std::lock_guard lock(mutex_);
   use_.in_use -= size;
-  classes_.find(size)->second.cached.push_back(data);
+  const auto owner = reserved_.find(data);
+  auto& classes = owner == reserved_.end() ? classes_ : owner->second->classes_;
+  classes.find(size)->second.cached.push_back(data);
+}
+
+void CachingAllocator::begin_reserve(Reserve& reserve) {
+  const std::lock_guard lock(mutex_);
+  filling_ = &reserve;
+}
+
+void CachingAllocator::end_reserve() {
+  const std::lock_guard lock(mutex_);
+  filling_ = nullptr;
+}
+
+void CachingAllocator::dissolve(Reserve& reserve) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [size, blocks] : reserve.classes_) {
+    std::vector<void*>& cached = classes_[size].cached;
+    cached.insert(cached.end(), blocks.cached.begin(), blocks.cached.end());
+  }
+  std::erase_if(reserved_, [&](const auto& block) { return block.second == &reserve; });
+  reserve.classes_.clear();
 }
 
 MemoryUse CachingAllocator::use() const {

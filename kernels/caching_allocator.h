@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "kernels/device.h"
@@ -41,6 +42,25 @@ class CachingAllocator {
     std::size_t live = 0;  // blocks obtained from the system, cached or handed out
   };
 
+ public:
+  /// The blocks handed out during a recording; trim() leaves them alone.
+  class Reserve {
+   private:
+    friend class CachingAllocator;
+    std::map<std::size_t, SizeClass> classes_;
+  };
+
+  /// Until end_reserve(), blocks come from the reserve where it has one of the size. Whatever is handed out meanwhile
+  /// belongs to the reserve, and returns to it when it is released, then or later: nobody else is ever given it.
+  /// The reserve stays where it is.
+  void begin_reserve(Reserve& reserve);
+  void end_reserve();
+  /// Its blocks become like all others.
+  void dissolve(Reserve& reserve);
+
+ private:
+  /// A block of the class, from its cache or the system.
+  void* take(SizeClass& blocks, std::size_t size);
   void trim_locked();
 
   std::string name_;
@@ -48,6 +68,8 @@ class CachingAllocator {
   SystemRelease system_release_;
   mutable std::mutex mutex_;
   std::map<std::size_t, SizeClass> classes_;
+  std::unordered_map<void*, Reserve*> reserved_;  // the blocks that belong to reserves
+  Reserve* filling_ = nullptr;
   MemoryUse use_;
 };
 

@@ -52,8 +52,11 @@ class Graph {
 class GraphRecorder {
  public:
   virtual ~GraphRecorder() = default;
+  virtual bool has_graphs() const { return true; }
   virtual std::unique_ptr<Graph> record(const std::function<void()>& work) = 0;
 };
+
+bool has_graphs(const Device& device);
 
 /// Records what `work` launches on the device; nothing of it runs. Throws Error where the device has no graphs, and
 /// when `work` copies between host and device, waits for the device, or throws itself: nothing is left recorded then.

@@ -78,10 +78,14 @@ std::unique_ptr<Graph> ListeningDevice::record(const std::function<void()>& work
   return std::make_unique<ListenedGraph>(*this, std::move(graph), meter);
 }
 
+bool has_graphs(const Device& device) {
+  const auto* const recorder = dynamic_cast<const GraphRecorder*>(&device);
+  return recorder != nullptr && recorder->has_graphs();
+}
+
 std::unique_ptr<Graph> record(Device& device, const std::function<void()>& work) {
-  auto* const recorder = dynamic_cast<GraphRecorder*>(&device);
-  if (recorder == nullptr) fail("device '{}' has no graphs", device.name());
-  return recorder->record(work);
+  if (!has_graphs(device)) fail("device '{}' has no graphs", device.name());
+  return dynamic_cast<GraphRecorder&>(device).record(work);
 }
 
 }  // namespace counterfoil

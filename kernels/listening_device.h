@@ -33,6 +33,7 @@ class ListeningDevice final : public Device, public SpanSink, public GraphRecord
 
   std::size_t begin_span(const char* name) override;
   void end_span(std::size_t token) noexcept override;
+  bool has_graphs() const override { return counterfoil::has_graphs(inner_); }
   std::unique_ptr<Graph> record(const std::function<void()>& work) override;
 
  private:

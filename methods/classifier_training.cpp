@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/augmentation_keys.h"
 #include "nn/models/cdeepex_classifier.h"
 #include "nn/models/ganmex_classifier.h"
@@ -50,16 +51,14 @@ nn::PlateauOptions plateau_options(const ClassifierConfig& config) {
 }
 
 struct Batch {
-  Tensor images;                     // [N,H,W,C]
-  std::vector<std::int32_t> labels;  // [N]
+  Tensor images;  // [N,H,W,C]
+  Tensor labels;  // i32 [N]
 };
 
 Batch batch_of(const data::Dataset& dataset, const std::vector<std::int32_t>& positions, Device& device) {
-  Batch batch{dataset.images(positions, device), {}};
-  for (const std::int32_t position : positions) {
-    batch.labels.push_back(dataset.labels[static_cast<std::size_t>(position)]);
-  }
-  return batch;
+  std::vector<std::int32_t> labels;
+  for (const std::int32_t position : positions) labels.push_back(dataset.labels[static_cast<std::size_t>(position)]);
+  return {dataset.images(positions, device), Tensor::from(labels, Shape{std::ssize(labels)}, device)};
 }
 
 // Calls body with consecutive parts of a dataset.
@@ -74,23 +73,16 @@ void for_each_part(const data::Dataset& dataset, Device& device, Body&& body) {
 }
 
 // -log p(label), mean over the batch: the BCE of one logit, or the cross entropy of a logit per class.
-Variable label_loss(const Variable& logits, const std::vector<std::int32_t>& labels, Device& device) {
-  const Tensor classes = Tensor::from(labels, Shape{std::ssize(labels)}, device);
-  if (logits.shape()[1] > 1) return cross_entropy(logits, classes);
-  return bce_with_logits(logits, convert(classes, DType::f32).reshape(logits.shape()));
+Variable label_loss(const Variable& logits, const Tensor& labels) {
+  if (logits.shape()[1] > 1) return cross_entropy(logits, labels);
+  return bce_with_logits(logits, convert(labels, DType::f32).reshape(logits.shape()));
 }
 
-std::int64_t correct(const Tensor& logits, const std::vector<std::int32_t>& labels) {
-  const auto columns = static_cast<std::size_t>(logits.shape()[1]);
-  const std::vector<float> values = logits.to_vector<float>();
-  std::int64_t hits = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = values.begin() + static_cast<std::ptrdiff_t>(i * columns);
-    const std::int64_t decision =
-        columns == 1 ? (*row > 0 ? 1 : 0) : std::max_element(row, row + static_cast<std::ptrdiff_t>(columns)) - row;
-    hits += decision == labels[i] ? 1 : 0;
-  }
-  return hits;
+// How many decisions are the label, [1].
+Tensor correct(const Tensor& logits, const Tensor& labels) {
+  const Tensor decisions = logits.shape()[1] == 1 ? unary(UnaryOp::greater_than, logits, 0).reshape({-1})
+                                                  : convert(argmax(logits), DType::f32);
+  return reduce(ReduceOp::sum, binary(BinaryOp::equal, decisions, convert(labels, DType::f32)), {0});
 }
 
 }  // namespace
@@ -125,23 +117,33 @@ ClassifierTraining::ClassifierTraining(const ClassifierConfig& config, data::Spl
       {"batches", &sampler_.progress()}, {"dropout", &dropout_random_}, {"augmentation", &augmentation_random_}};
 }
 
-nn::LossTerms ClassifierTraining::train_step() {
-  const std::int64_t epoch = sampler_.epoch();
+std::vector<Tensor> ClassifierTraining::draw() {
+  epoch_ = sampler_.epoch();
   const Batch batch = batch_of(splits_.train, sampler_.next(), device_);
-  const Variable x = data::augment(batch.images, config_.augmentation, augmentation_random_);  // [N,H,W,C]
-  const Variable logits = network_->forward(x, nn::Pass::train(dropout_random_));              // [N,1] or [N,K]
-  const Variable loss = label_loss(logits, batch.labels, device_);
-  const double hits = static_cast<double>(correct(logits.value(), batch.labels));
+  return {data::augment(batch.images, config_.augmentation, augmentation_random_), batch.labels};
+}
+
+nn::DeviceTerms ClassifierTraining::compute(const std::vector<Tensor>& batch) {
+  const Span span(device_, "classifier");
+  const Variable logits = network_->forward(batch[0], nn::Pass::train(dropout_random_));  // [N,1] or [N,K]
+  const Variable loss = label_loss(logits, batch[1]);
+  const Tensor hits = correct(logits.value(), batch[1]);
   optimiser_->minimise(loss);
-  if (sampler_.epoch() > epoch && splits_.validation.size() > 0) schedule_.observe(validation_loss(), *optimiser_);
-  return {{"loss", loss.item()}, {"accuracy", hits / static_cast<double>(batch.labels.size())}};
+  return {{"loss", loss.value()}, {"accuracy", hits}};
+}
+
+nn::LossTerms ClassifierTraining::finish(const nn::DeviceTerms& terms) {
+  nn::LossTerms values = StagedStep::finish(terms);
+  values[1].second /= static_cast<double>(config_.batch);
+  if (sampler_.epoch() > epoch_ && splits_.validation.size() > 0) schedule_.observe(validation_loss(), *optimiser_);
+  return values;
 }
 
 double ClassifierTraining::validation_loss() {
   const NoGrad no_grad;
   double sum = 0;
   for_each_part(splits_.validation, device_, [&](const Batch& part) {
-    const Variable loss = label_loss(classifier_.logits(part.images), part.labels, device_);
+    const Variable loss = label_loss(classifier_.logits(part.images), part.labels);
     sum += loss.item() * static_cast<double>(part.labels.size());
   });
   return sum / static_cast<double>(splits_.validation.size());
@@ -150,10 +152,11 @@ double ClassifierTraining::validation_loss() {
 double accuracy(nn::Classifier& classifier, const data::Dataset& dataset, Device& device) {
   const NoGrad no_grad;
   if (dataset.size() == 0) fail("accuracy: no images");
-  std::int64_t hits = 0;
-  for_each_part(dataset, device,
-                [&](const Batch& part) { hits += correct(classifier.logits(part.images).value(), part.labels); });
-  return static_cast<double>(hits) / static_cast<double>(dataset.size());
+  double hits = 0;
+  for_each_part(dataset, device, [&](const Batch& part) {
+    hits += correct(classifier.logits(part.images).value(), part.labels).item();
+  });
+  return hits / static_cast<double>(dataset.size());
 }
 
 }  // namespace counterfoil::methods

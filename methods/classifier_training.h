@@ -9,7 +9,7 @@
 #include "nn/classifier.h"
 #include "nn/keys.h"
 #include "nn/schedule.h"
-#include "nn/trainable.h"
+#include "nn/staged_step.h"
 
 namespace counterfoil::methods {
 
@@ -27,7 +27,7 @@ struct ClassifierConfig {
   void declare(nn::Keys& keys);
 };
 
-class ClassifierTraining final : public nn::Trainable {
+class ClassifierTraining final : public nn::Trainable, public nn::StagedStep {
  public:
   /// Two classes give the one-logit form, more a logit each. Without training images the network can only be loaded and
   /// used.
@@ -35,8 +35,12 @@ class ClassifierTraining final : public nn::Trainable {
 
   /// One Adam step on L = CE(f(augmented x), y); after the last batch of an epoch the plateau schedule sees the
   /// validation loss. Terms: loss, and the batch's accuracy.
-  nn::LossTerms train_step() override;
+  nn::LossTerms train_step() override { return run_stages(); }
   std::int64_t images_per_step() const override { return config_.batch; }
+
+  std::vector<Tensor> draw() override;  ///< images [N,H,W,C] and labels i32 [N]
+  nn::DeviceTerms compute(const std::vector<Tensor>& batch) override;
+  nn::LossTerms finish(const nn::DeviceTerms& terms) override;
 
   nn::Classifier& classifier() { return classifier_; }
   double validation_loss();
@@ -47,6 +51,7 @@ class ClassifierTraining final : public nn::Trainable {
   Device& device_;
   Random weights_random_, dropout_random_, augmentation_random_;
   data::BatchSampler sampler_;
+  std::int64_t epoch_ = 0;  // in which the step's batch begins
   std::shared_ptr<nn::Network> network_;
   nn::NetworkClassifier classifier_;
   std::unique_ptr<nn::Optimiser> optimiser_;

@@ -110,9 +110,8 @@ Tensor by_decision(nn::Classifier& classifier, const Tensor& x, const std::funct
 Decisions decide(nn::Classifier& classifier, const Tensor& x) {
   const NoGrad no_grad;
   const Tensor same = classifier.decisions(x);
-  std::vector<std::int32_t> flipped = same.to_vector<std::int32_t>();
-  for (std::int32_t& decision : flipped) decision = 1 - decision;
-  return {same, Tensor::from(flipped, same.shape(), same.device())};
+  const Tensor opposite = unary(UnaryOp::affine, convert(same, DType::f32), -1, 1);  // on the device: no wait for it
+  return {same, convert(opposite, DType::i32)};
 }
 
 }  // namespace counterfoil::methods

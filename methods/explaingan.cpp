@@ -1,6 +1,7 @@
 #include "methods/explaingan.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/augmentation_keys.h"
 
 namespace counterfoil::methods {
@@ -57,8 +58,7 @@ Variable gan_generator(const std::vector<Variable>& fake_logits) {
 
 // Eq. 9 and 10: E_{S_0} -log F(C_1(x)) and E_{S_1} -log(1 - F(C_0(x))); target is the composite's class.
 Variable classifier_loss(nn::Classifier& classifier, const Variable& composite, int target) {
-  const std::vector<std::int32_t> classes(static_cast<std::size_t>(composite.shape()[0]), target);
-  return classifier.loss(composite, Tensor::from(classes, Shape{composite.shape()[0]}, composite.device()));
+  return classifier.loss(composite, Tensor::full(Shape{composite.shape()[0]}, target, DType::i32, composite.device()));
 }
 
 // Eq. 11: E ||G_j(E_j(x)) - x||^2
@@ -178,13 +178,13 @@ Variable Explaingan::discriminator_loss(const std::array<Tensor, 2>& x) {
   return losses[0] + losses[1];
 }
 
-Variable Explaingan::generator_loss(const std::array<Tensor, 2>& x, nn::LossTerms& terms) {
+Variable Explaingan::generator_loss(const std::array<Tensor, 2>& x, nn::DeviceTerms& terms) {
   const std::array<Generated, 2> made = generate(x);
   drawn_ = {{"G1", made[0].transformed.value()}, {"G0", made[1].transformed.value()}};
   Variable total;
   const auto add = [&](const std::string& name, double weight, const Variable& on0, const Variable& on1) {
     const Variable both = on0 + on1;  // every equation sums over the classes
-    terms.emplace_back(name, both.item());
+    terms.emplace_back(name, both.value());
     total = total.defined() ? total + both * weight : both * weight;
   };
   add("L_GAN_g", config_.weight_gan, explaingan::gan_generator(judge_fakes(made, 0)),
@@ -208,12 +208,16 @@ Variable Explaingan::generator_loss(const std::array<Tensor, 2>& x, nn::LossTerm
   return total;
 }
 
-nn::LossTerms Explaingan::train_step() {
-  const std::array<Tensor, 2> x = {batches_.next(0), batches_.next(1)};
-  nn::LossTerms terms;
-  const Variable d_loss = discriminator_loss(x);
-  terms.emplace_back("L_GAN_d", d_loss.item());
-  discriminator_optimiser_->minimise(d_loss);
+nn::DeviceTerms Explaingan::compute(const std::vector<Tensor>& batches) {
+  const std::array<Tensor, 2> x = {batches[0], batches[1]};
+  nn::DeviceTerms terms;
+  {
+    const Span span(x[0].device(), "discriminators");
+    const Variable loss = discriminator_loss(x);
+    terms.emplace_back("L_GAN_d", loss.value());
+    discriminator_optimiser_->minimise(loss);
+  }
+  const Span span(x[0].device(), "generator");
   generator_optimiser_->minimise(generator_loss(x, terms));
   return terms;
 }

@@ -1,6 +1,7 @@
 #include "methods/generator_pair.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "nn/losses.h"
 
 namespace counterfoil::methods {
@@ -34,15 +35,6 @@ Variable with_planes(const Variable& x, const Variable& planes) {
   const std::int64_t count = planes.shape()[1];
   const Variable cells = reshape(planes, Shape{shape[0], 1, 1, count});
   return concat({x, broadcast_to(cells, Shape{shape[0], shape[1], shape[2], count})}, 3);
-}
-
-void add_to(nn::LossTerms& terms, const std::string& name, double value) {
-  for (auto& [known, sum] : terms) {
-    if (known != name) continue;
-    sum += value;
-    return;
-  }
-  terms.emplace_back(name, value);
 }
 
 Tensor classes_tensor(const std::vector<std::int32_t>& classes, Device& device) {
@@ -124,7 +116,7 @@ Variable GeneratorPair::gan_loss(const Variable& adversarial, const Crossing& fo
   return nn::gan_generator(discriminator(1 - forth.domain).forward(judged, nn::Pass::train(dropout_random_)));
 }
 
-Variable GeneratorPair::discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::LossTerms& terms) {
+Variable GeneratorPair::discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::DeviceTerms& terms) {
   const nn::Pass pass = nn::Pass::train(dropout_random_);
   const auto critic = [&](const Variable& x) {
     return discriminator(domain).forward(discriminator_input(real.forth.from, x), pass);
@@ -133,8 +125,8 @@ Variable GeneratorPair::discriminator_loss(int domain, const Batch& real, const 
   const Variable l_d = nn::gan_discriminator(critic(real.x), critic(fake));
   const Variable l_gp = nn::gradient_penalty(critic, real.x, fake, penalty_random_);
   const std::string index = conditional() ? "" : std::to_string(domain);
-  add_to(terms, "L_D" + index, l_d.item());
-  add_to(terms, "L_gp" + index, l_gp.item());
+  terms.emplace_back("L_D" + index, l_d.value());
+  terms.emplace_back("L_gp" + index, l_gp.value());
   // Eq. 22: L_D^d = lambda_D^d L_D + lambda_gp^d L_gp
   return l_d * config_.weight_discriminator + l_gp * config_.weight_gradient_penalty;
 }
@@ -164,18 +156,26 @@ std::array<GeneratorPair::Batch, 2> GeneratorPair::next_batches() {
   return {Batch{class_batches_->next(i), forth}, Batch{class_batches_->next(k), forth.back()}};
 }
 
-nn::LossTerms GeneratorPair::train_step() {
-  const std::array<Batch, 2> batches = next_batches();
+std::vector<Tensor> GeneratorPair::draw() {
+  std::vector<Tensor> drawn;
+  for (const Batch& batch : next_batches()) drawn.insert(drawn.end(), {batch.x, batch.forth.from, batch.forth.to});
+  return drawn;
+}
 
-  nn::LossTerms terms;  // the equations sum the expectations over the domains
+nn::DeviceTerms GeneratorPair::compute(const std::vector<Tensor>& drawn) {
+  const std::array<Batch, 2> batches = {Batch{drawn[0], {0, drawn[1], drawn[2]}},
+                                        Batch{drawn[3], {1, drawn[4], drawn[5]}}};
+  nn::DeviceTerms terms;  // the equations sum the expectations over the domains
   for (const Batch& batch : batches) {
+    const Span span(device_, batch.forth.domain == 0 ? "generators, batch 0" : "generators, batch 1");
     const GeneratorLoss loss = generator_loss(batch.x, batch.forth);
     generator_optimiser_->minimise(loss.total);
-    for (const auto& [name, value] : loss.terms) add_to(terms, name, value.item());
+    for (const auto& [name, value] : loss.terms) terms.emplace_back(name, value.value());
   }
 
   drawn_.resize(2);
   for (int domain = 0; domain < 2; ++domain) {
+    const Span span(device_, domain == 0 ? "discriminator, batch 0" : "discriminator, batch 1");
     const Batch& own = batches[static_cast<std::size_t>(domain)];
     const Batch& other = batches[static_cast<std::size_t>(1 - domain)];
     Tensor fake;

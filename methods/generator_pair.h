@@ -14,6 +14,7 @@
 #include "nn/keys.h"
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
+#include "nn/staged_step.h"
 
 namespace counterfoil::methods {
 
@@ -53,9 +54,12 @@ struct Crossing {
   Crossing back() const { return {1 - domain, to, from}; }
 };
 
-class GeneratorPair : public TargetedExplainer {
+class GeneratorPair : public TargetedExplainer, public nn::StagedStep {
  public:
-  nn::LossTerms train_step() final;
+  nn::LossTerms train_step() final { return run_stages(); }
+  /// Both batches, one after the other: x [N,H,W,C], and from and to of its Crossing.
+  std::vector<Tensor> draw() final;
+  nn::DeviceTerms compute(const std::vector<Tensor>& drawn) final;
   std::int64_t images_per_step() const final { return 2 * config_.batch; }
 
  protected:
@@ -101,7 +105,7 @@ class GeneratorPair : public TargetedExplainer {
   };
   std::array<Batch, 2> next_batches();
   /// Eq. 10 and 22 for D_domain: real images of the domain, fakes made of the other batch, each row of one class.
-  Variable discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::LossTerms& terms);
+  Variable discriminator_loss(int domain, const Batch& real, const Tensor& fake, nn::DeviceTerms& terms);
 
   GeneratorPairConfig config_;
   Generators kind_;

@@ -1,5 +1,7 @@
 #include "methods/single_generator.h"
 
+#include "kernels/span.h"
+
 namespace counterfoil::methods {
 
 SingleGenerator::SingleGenerator(const GeneratorConfig& config, const nn::UNetOptions& unet, nn::Classifier& classifier,
@@ -20,12 +22,17 @@ SingleGenerator::SingleGenerator(const GeneratorConfig& config, const nn::UNetOp
       {"batches", &sampler_.progress()}, {"dropout", &dropout_random_}, {"augmentation", &augmentation_random_}};
 }
 
-nn::LossTerms SingleGenerator::train_step() {
+std::vector<Tensor> SingleGenerator::draw() {
   const Tensor images = train_.images(sampler_.next(), device_);
-  const GeneratorLoss loss = generator_loss(data::augment(images, config_.augmentation, augmentation_random_));
+  return {data::augment(images, config_.augmentation, augmentation_random_)};
+}
+
+nn::DeviceTerms SingleGenerator::compute(const std::vector<Tensor>& batch) {
+  const Span span(device_, "generator");
+  const GeneratorLoss loss = generator_loss(batch.front());
   optimiser_->minimise(loss.total);
-  nn::LossTerms terms;
-  for (const auto& [name, value] : loss.terms) terms.emplace_back(name, value.item());
+  nn::DeviceTerms terms;
+  for (const auto& [name, value] : loss.terms) terms.emplace_back(name, value.value());
   return terms;
 }
 

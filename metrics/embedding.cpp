@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 
 namespace counterfoil::metrics {
 
@@ -34,13 +35,17 @@ EmbeddingTraining::EmbeddingTraining(const EmbeddingConfig& config, Tensor image
   state_.randoms = {{"batches", &batch_random_}, {"noise", &noise_random_}};
 }
 
-nn::LossTerms EmbeddingTraining::train_step() {
+std::vector<Tensor> EmbeddingTraining::draw() {
   const auto count = static_cast<std::uint64_t>(images_.shape()[0]);
   std::vector<std::int32_t> positions(static_cast<std::size_t>(config_.batch));
   std::ranges::generate(positions, [&] { return static_cast<std::int32_t>(batch_random_.integer(count)); });
-  const Tensor index = Tensor::from(positions, {config_.batch}, images_.device());
-  const Variable x = gather_rows(images_, index);           // [N,H,W,C]
-  const Tensor decisions = gather_rows(decisions_, index);  // [N,1]
+  return {Tensor::from(positions, {config_.batch}, images_.device())};
+}
+
+nn::DeviceTerms EmbeddingTraining::compute(const std::vector<Tensor>& batch) {
+  const Span span(images_.device(), "embedding");
+  const Variable x = gather_rows(images_, batch.front());           // [N,H,W,C]
+  const Tensor decisions = gather_rows(decisions_, batch.front());  // [N,1]
 
   const nn::Pass pass = nn::Pass::train(noise_random_);
   const nn::GaussianCode code = network_.encode(x, pass);
@@ -52,7 +57,7 @@ nn::LossTerms EmbeddingTraining::train_step() {
                                                   : bce_with_logits(logits, Variable(decisions));
   optimiser_->minimise(reconstruction * config_.weight_reconstruction + divergence * config_.weight_divergence +
                        decision * config_.weight_decision);
-  return {{"L_rec", reconstruction.item()}, {"L_KL", divergence.item()}, {"L_dec", decision.item()}};
+  return {{"L_rec", reconstruction.value()}, {"L_KL", divergence.value()}, {"L_dec", decision.value()}};
 }
 
 Tensor embed(nn::VaeEmbedding& network, const Tensor& images) {

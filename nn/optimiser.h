@@ -31,6 +31,7 @@ class Optimiser {
   double learning_rate() const { return learning_rate_; }
   void set_learning_rate(double rate) { learning_rate_ = rate; }
   std::int64_t steps() const { return steps_; }
+  void count_steps(std::int64_t steps) { steps_ += steps; }  ///< updates that a graph made (nn/graph_step.h)
 
   /// Copies of the moments under "<prefix><parameter name>.<moment>", the step count under "<prefix>steps" (i64 [1])
   /// and the learning rate under "<prefix>learning_rate" (f64 [1]), for checkpoints.

@@ -1,14 +1,16 @@
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstring>
-#include <mutex>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "kernels/caching_allocator.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/event_timeline.h"
+#include "kernels/cuda/recorded_graph.h"
 #include "kernels/cuda/router.h"
+#include "kernels/cuda/staging.h"
+#include "kernels/span.h"
 
 namespace counterfoil::cuda {
 
@@ -41,75 +43,7 @@ void release_device_memory(void* data, std::size_t) {
   cudaFree(data);
 }
 
-/// Two halves of pinned memory between the host's pages and the GPU, so that one is filled while the other is copied.
-class Staging {
- public:
-  explicit Staging(cudaStream_t stream) : stream_(stream) {}
-
-  void to_device(void* target, const void* source, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    for_each_part(bytes, [&](Half& half, std::size_t begin, std::size_t count) {
-      check(cudaEventSynchronize(half.copied), "cudaEventSynchronize");
-      std::memcpy(half.data, static_cast<const std::byte*>(source) + begin, count);
-      check(cudaMemcpyAsync(static_cast<std::byte*>(target) + begin, half.data, count, cudaMemcpyHostToDevice, stream_),
-            "cudaMemcpyAsync to the device");
-      check(cudaEventRecord(half.copied, stream_), "cudaEventRecord");
-    });
-  }
-
-  void to_host(void* target, const void* source, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    Half* last = nullptr;
-    std::size_t last_begin = 0, last_count = 0;
-    const auto unload = [&] {
-      if (last == nullptr) return;
-      check(cudaEventSynchronize(last->copied), "cudaEventSynchronize");
-      std::memcpy(static_cast<std::byte*>(target) + last_begin, last->data, last_count);
-    };
-    for_each_part(bytes, [&](Half& half, std::size_t begin, std::size_t count) {
-      check(cudaMemcpyAsync(half.data, static_cast<const std::byte*>(source) + begin, count, cudaMemcpyDeviceToHost,
-                            stream_),
-            "cudaMemcpyAsync to the host");
-      check(cudaEventRecord(half.copied, stream_), "cudaEventRecord");
-      unload();  // the part before, while this one is copied
-      last = &half;
-      last_begin = begin;
-      last_count = count;
-    });
-    unload();
-  }
-
- private:
-  static constexpr std::size_t kHalf = std::size_t{4} << 20;
-
-  struct Half {
-    std::byte* data = nullptr;
-    cudaEvent_t copied = nullptr;
-  };
-
-  template <typename F>
-  void for_each_part(std::size_t bytes, F&& f) {
-    if (halves_[0].data == nullptr) {
-      void* data = nullptr;
-      check(cudaMallocHost(&data, 2 * kHalf), "cudaMallocHost");
-      for (std::size_t i = 0; i < 2; ++i) {
-        halves_[i].data = static_cast<std::byte*>(data) + i * kHalf;
-        check(cudaEventCreateWithFlags(&halves_[i].copied, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-      }
-    }
-    for (std::size_t begin = 0; begin < bytes; begin += kHalf) {
-      f(halves_[next_], begin, std::min(kHalf, bytes - begin));
-      next_ = 1 - next_;
-    }
-  }
-
-  cudaStream_t stream_;
-  std::mutex mutex_;
-  std::array<Half, 2> halves_{};
-  std::size_t next_ = 0;
-};
-
-class CudaDevice final : public Device {
+class CudaDevice final : public Device, public GraphRecorder, public SpanSink, public TimelineSource {
  public:
   std::string_view name() const override { return kName; }
   std::string description() const override {
@@ -131,21 +65,46 @@ class CudaDevice final : public Device {
   void trim() override { allocator_.trim(); }
 
   void copy_from_host(void* target, const void* source, std::size_t bytes) override {
+    forbid_recording("copies from the host");
     staging_.to_device(target, source, bytes);
   }
   void copy_to_host(void* target, const void* source, std::size_t bytes) override {
+    forbid_recording("copies to the host");
     staging_.to_host(target, source, bytes);
   }
   void copy_within(void* target, const void* source, std::size_t bytes) override {
     if (bytes == 0) return;
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream_), "cudaMemcpyAsync on the device");
   }
-  void synchronize() override { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+  void synchronize() override {
+    forbid_recording("waits for the device");
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  }
 
   Backend& backend() override { return backend_; }
   Router& router() { return router_; }
 
+  std::unique_ptr<Graph> record(const std::function<void()>& work) override {
+    return std::make_unique<RecordedGraph>(*this, allocator_, stream_, work);
+  }
+  std::unique_ptr<Timeline> make_timeline() override { return std::make_unique<EventTimeline>(stream_); }
+  std::size_t begin_span([[maybe_unused]] const char* name) override {
+#if !defined(COUNTERFOIL_SIMT)
+    nvtxRangePushA(name);
+#endif
+    return 0;
+  }
+  void end_span(std::size_t) noexcept override {
+#if !defined(COUNTERFOIL_SIMT)
+    nvtxRangePop();
+#endif
+  }
+
  private:
+  static void forbid_recording(const char* what) {
+    if (Recording::active() != nullptr) fail("device '{}': what is recorded in a graph {}", kName, what);
+  }
+
   cudaStream_t stream_ = create_stream();
   CachingAllocator allocator_{kName, allocate_device_memory, release_device_memory};
   Staging staging_{stream_};

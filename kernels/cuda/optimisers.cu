@@ -3,6 +3,7 @@
 #include "kernels/checks.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/recording.h"
 #include "kernels/cuda/vector.h"
 #include "kernels/pointwise.h"
 #include "kernels/require_f32.h"
@@ -32,6 +33,7 @@ struct Tensors {
 struct AdamRule {
   static constexpr int kMoments = 2;
   pointwise::Adam<float> rule;
+  explicit AdamRule(const AdamStep& step) : rule(step) {}
   __device__ void operator()(float& parameter, float gradient, float (&m)[2]) const {
     rule.update<StandardMath>(parameter, gradient, m[0], m[1]);
   }
@@ -39,11 +41,13 @@ struct AdamRule {
 struct SgdRule {
   static constexpr int kMoments = 0;
   pointwise::Sgd<float> rule;
+  explicit SgdRule(const SgdStep& step) : rule(step) {}
   __device__ void operator()(float& parameter, float gradient, float (&)[1]) const { rule.update(parameter, gradient); }
 };
 struct MomentumRule {
   static constexpr int kMoments = 1;
   pointwise::Sgd<float> rule;
+  explicit MomentumRule(const SgdStep& step) : rule(step) {}
   __device__ void operator()(float& parameter, float gradient, float (&velocity)[1]) const {
     rule.update(parameter, gradient, velocity[0]);
   }
@@ -51,14 +55,17 @@ struct MomentumRule {
 struct RmsPropRule {
   static constexpr int kMoments = 1;
   pointwise::RmsProp<float> rule;
+  explicit RmsPropRule(const RmsPropStep& step) : rule(step) {}
   __device__ void operator()(float& parameter, float gradient, float (&average)[1]) const {
     rule.update<StandardMath>(parameter, gradient, average[0]);
   }
 };
 
 template <int width, typename Rule>
-__global__ void __launch_bounds__(kThreads) optimiser_kernel(const Tensors<Rule::kMoments> tensors, Rule rule) {
+__global__ void __launch_bounds__(kThreads)
+    optimiser_kernel(const Tensors<Rule::kMoments> tensors, Rule rule, const Rule* __restrict__ recorded) {
   constexpr int kMoments = Rule::kMoments;
+  if (recorded != nullptr) rule = *recorded;  // in a graph: recording.h
   // The first tensor that ends beyond this block.
   int low = 0, high = tensors.count - 1;
   while (low < high) {
@@ -106,14 +113,17 @@ __global__ void __launch_bounds__(kThreads) optimiser_kernel(const Tensors<Rule:
 }
 
 /// `moments` has Rule::kMoments lists.
-template <typename Rule>
-void update(Rule rule, std::span<const View> parameters, std::span<const ConstView> gradients,
+template <typename Rule, typename Step>
+void update(const Step& step, std::span<const View> parameters, std::span<const ConstView> gradients,
             std::initializer_list<std::span<const View>> moments, cudaStream_t stream) {
+  if (parameters.empty()) return;
+  const Rule* const recorded = recorded_update<Rule>(parameters.front().data, step);
   Tensors<Rule::kMoments> tensors{};
   unsigned blocks = 0;
   bool aligned = true;
   const auto flush = [&] {
-    launch(aligned ? optimiser_kernel<4, Rule> : optimiser_kernel<1, Rule>, blocks, kThreads, 0, stream, tensors, rule);
+    launch(aligned ? optimiser_kernel<4, Rule> : optimiser_kernel<1, Rule>, blocks, kThreads, 0, stream, tensors,
+           Rule(step), recorded);
     tensors.count = 0;
     blocks = 0;
     aligned = true;
@@ -149,7 +159,7 @@ void CudaBackend::adam(std::span<const View> parameters, std::span<const ConstVi
                        const AdamStep& step) {
   check::optimiser("adam", parameters, gradients, {first_moments, second_moments});
   require_f32("adam", parameters);
-  update(AdamRule{pointwise::Adam<float>(step)}, parameters, gradients, {first_moments, second_moments}, stream_);
+  update<AdamRule>(step, parameters, gradients, {first_moments, second_moments}, stream_);
 }
 
 void CudaBackend::sgd(std::span<const View> parameters, std::span<const ConstView> gradients,
@@ -161,11 +171,10 @@ void CudaBackend::sgd(std::span<const View> parameters, std::span<const ConstVie
     check::optimiser("sgd", parameters, gradients, {velocities});
   }
   require_f32("sgd", parameters);
-  const pointwise::Sgd<float> rule(step);
   if (plain) {
-    update(SgdRule{rule}, parameters, gradients, {}, stream_);
+    update<SgdRule>(step, parameters, gradients, {}, stream_);
   } else {
-    update(MomentumRule{rule}, parameters, gradients, {velocities}, stream_);
+    update<MomentumRule>(step, parameters, gradients, {velocities}, stream_);
   }
 }
 
@@ -173,7 +182,7 @@ void CudaBackend::rmsprop(std::span<const View> parameters, std::span<const Cons
                           std::span<const View> square_averages, const RmsPropStep& step) {
   check::optimiser("rmsprop", parameters, gradients, {square_averages});
   require_f32("rmsprop", parameters);
-  update(RmsPropRule{pointwise::RmsProp<float>(step)}, parameters, gradients, {square_averages}, stream_);
+  update<RmsPropRule>(step, parameters, gradients, {square_averages}, stream_);
 }
 
 }  // namespace counterfoil::cuda

@@ -2,6 +2,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/layout.h"
+#include "kernels/cuda/recording.h"
 #include "kernels/philox.h"
 #include "kernels/require_f32.h"
 #include "kernels/scratch.h"
@@ -12,12 +13,23 @@ namespace counterfoil::cuda {
 
 namespace {
 
-/// Calls draw(i, word) for elements 0 to n - 1, made of words first to first + n - 1.
+/// Which words of a stream a launch draws: from first on, or in a graph from first + *advance on (recording.h).
+struct Words {
+  RandomKey key;
+  std::uint64_t first;
+  const std::uint64_t* advance;
+
+  Words(RandomKey stream, std::uint64_t begin, std::int64_t count)
+      : key(stream), first(begin), advance(recorded_draw(stream, begin, count)) {}
+};
+
+/// Calls draw(i, word) for elements 0 to n - 1, made of n words.
 template <typename Draw>
-__device__ __forceinline__ void for_each_word(RandomKey key, std::uint64_t first, std::int64_t n, Draw draw) {
+__device__ __forceinline__ void for_each_word(const Words& words, std::int64_t n, Draw draw) {
+  const std::uint64_t first = words.first + (words.advance != nullptr ? *words.advance : 0);
   const auto skipped = static_cast<std::int64_t>(first % 4);
   for (std::int64_t t = first_item(); 4 * t < n + skipped; t += item_stride()) {
-    const philox::Block block = philox::block(key, first / 4 + static_cast<std::uint64_t>(t));
+    const philox::Block block = philox::block(words.key, first / 4 + static_cast<std::uint64_t>(t));
 #pragma unroll
     for (int lane = 0; lane < 4; ++lane) {
       const std::int64_t i = 4 * t + lane - skipped;
@@ -31,16 +43,15 @@ unsigned blocks_for_words(std::int64_t n) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    random_uniform_kernel(float* __restrict__ out, std::int64_t n, RandomKey key, std::uint64_t first, double low,
-                          double range) {
-  for_each_word(key, first, n, [=](std::int64_t i, std::uint32_t word) {
+    random_uniform_kernel(float* __restrict__ out, std::int64_t n, Words words, double low, double range) {
+  for_each_word(words, n, [=](std::int64_t i, std::uint32_t word) {
     out[i] = static_cast<float>(philox::uniform(word, low, range));
   });
 }
 
-__global__ void __launch_bounds__(kThreads) random_normal_kernel(float* __restrict__ out, std::int64_t n, RandomKey key,
-                                                                 std::uint64_t first, double mean, double deviation) {
-  for_each_word(key, first, n, [=](std::int64_t i, std::uint32_t word) {
+__global__ void __launch_bounds__(kThreads)
+    random_normal_kernel(float* __restrict__ out, std::int64_t n, Words words, double mean, double deviation) {
+  for_each_word(words, n, [=](std::int64_t i, std::uint32_t word) {
     out[i] = static_cast<float>(philox::normal(word, mean, deviation));
   });
 }
@@ -58,19 +69,17 @@ struct Keeping {
   }
 };
 
-__global__ void __launch_bounds__(kThreads) dropout_kernel(float* out, const float* x, std::int64_t n, RandomKey key,
-                                                           std::uint64_t first, std::uint32_t threshold, Keeping kept) {
-  for_each_word(key, first, n, [=](std::int64_t i, std::uint32_t word) {
+__global__ void __launch_bounds__(kThreads)
+    dropout_kernel(float* out, const float* x, std::int64_t n, Words words, std::uint32_t threshold, Keeping kept) {
+  for_each_word(words, n, [=](std::int64_t i, std::uint32_t word) {
     out[i] = philox::keep(word, threshold) ? kept(x[i]) : 0.0f;
   });
 }
 
 /// 1 where the plane (n, c) is kept.
 __global__ void __launch_bounds__(kThreads)
-    dropout_planes_kernel(std::uint8_t* __restrict__ keep, std::int64_t n, RandomKey key, std::uint64_t first,
-                          std::uint32_t threshold) {
-  for_each_word(key, first, n,
-                [=](std::int64_t i, std::uint32_t word) { keep[i] = philox::keep(word, threshold) ? 1 : 0; });
+    dropout_planes_kernel(std::uint8_t* __restrict__ keep, std::int64_t n, Words words, std::uint32_t threshold) {
+  for_each_word(words, n, [=](std::int64_t i, std::uint32_t word) { keep[i] = philox::keep(word, threshold) ? 1 : 0; });
 }
 
 template <typename Index>
@@ -87,15 +96,15 @@ __global__ void __launch_bounds__(kThreads)
 void CudaBackend::random_uniform(View out, RandomKey key, std::uint64_t first, double low, double high) {
   check::random(out);
   require_f32("random_uniform", out);
-  launch(random_uniform_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(), key,
-         first, low, high - low);
+  launch(random_uniform_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(),
+         Words(key, first, out.size()), low, high - low);
 }
 
 void CudaBackend::random_normal(View out, RandomKey key, std::uint64_t first, double mean, double deviation) {
   check::random(out);
   require_f32("random_normal", out);
-  launch(random_normal_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(), key,
-         first, mean, deviation);
+  launch(random_normal_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(),
+         Words(key, first, out.size()), mean, deviation);
 }
 
 void CudaBackend::dropout(View out, ConstView x, RandomKey key, std::uint64_t first, double probability,
@@ -107,14 +116,15 @@ void CudaBackend::dropout(View out, ConstView x, RandomKey key, std::uint64_t fi
   const std::int64_t n = x.size();
   if (n == 0) return;
   if (!per_channel) {
-    launch(dropout_kernel, blocks_for_words(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), n, key, first,
-           threshold, kept);
+    launch(dropout_kernel, blocks_for_words(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), n,
+           Words(key, first, n), threshold, kept);
     return;
   }
   const std::int64_t channels = x.shape[3], planes = x.shape[0] * channels;
   const Scratch scratch(device_, static_cast<std::size_t>(planes));
   auto* const keep = scratch.as<std::uint8_t>();
-  launch(dropout_planes_kernel, blocks_for_words(planes), kThreads, 0, stream_, keep, planes, key, first, threshold);
+  launch(dropout_planes_kernel, blocks_for_words(planes), kThreads, 0, stream_, keep, planes, Words(key, first, planes),
+         threshold);
   const Shape plane_shape{x.shape[0], 1, 1, channels};
   const Layout<1> layout(x.shape, {strides_of(plane_shape)});
   with_index(layout.reach(), [&](auto index) {

@@ -105,6 +105,11 @@ class Pool {
 std::string run_grid(Launch& launch) {
   const std::uint64_t count = block_count(launch);
   Work work{launch, BlockOrder(launch.options, count), count};
+  if (const std::int64_t only = launch.options.only_block; only >= 0) {
+    work.order = BlockOrder({}, count);
+    work.next = static_cast<std::uint64_t>(only);
+    work.count = std::min(count, static_cast<std::uint64_t>(only) + 1);
+  }
   const int cores = std::min(16, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
   int workers = launch.options.workers > 0 ? launch.options.workers : cores;
   workers = static_cast<int>(std::min<std::uint64_t>(static_cast<std::uint64_t>(workers), count));

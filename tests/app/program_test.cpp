@@ -71,6 +71,21 @@ class ProgramTest : public testing::Test {
 
 using EndToEnd = ProgramTest;
 
+TEST_F(ProgramTest, TraceHoldsWhatRanWhen) {
+  Arguments arguments = training("run", {"--trace", path("trace.json")});
+  ASSERT_EQ(go(arguments).status, 0);
+  const auto trace = nlohmann::json::parse(bytes_of(folder_ / "trace.json"));
+  std::int64_t updates = 0, steps = 0;
+  for (const auto& event : trace.at("traceEvents")) {
+    updates += event.at("name") == "adam" ? 1 : 0;
+    steps += event.at("name") == "classifier" ? 1 : 0;
+  }
+  EXPECT_EQ(updates, 40);
+  EXPECT_EQ(steps, 40) << "the phase";
+  expect_refused({"selftest", "--device", "cpu", "--only", "axpby", "--trace", path("nowhere/trace.json")},
+                 "nowhere/trace.json");
+}
+
 TEST_F(ProgramTest, SaysWhatItIs) {
   EXPECT_EQ(go({"--version"}).status, 0);
   EXPECT_THAT(go({"--version"}).output, testing::StartsWith("counterfoil 0."));

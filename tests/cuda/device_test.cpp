@@ -52,6 +52,42 @@ TEST_F(CudaDevice, CopiesTakeTheHostsValuesWhenTheyAreCalled) {
   EXPECT_THAT(binary(BinaryOp::add, x, x).to_doubles(), testing::ElementsAre(2, 4, 6, 8));
 }
 
+// Uploads cross on a stream of their own: each must find its place free, and nobody may read it too early. Streams are
+// lazy, so a wait that is missing gives another upload's values, or poison.
+TEST_F(CudaDevice, UploadsKeepTheirOrderWithKernelsAndWithEachOther) {
+  constexpr int kRounds = 9;
+  constexpr std::size_t kCount = 70;
+  std::vector<Tensor> sums;
+  Tensor x = Tensor::empty({kCount}, DType::f32, device_), sum = Tensor::zeros({kCount}, DType::f32, device_);
+  for (int round = 1; round <= kRounds; ++round) {
+    const std::vector<float> values(kCount, static_cast<float>(round));
+    device_.copy_from_host(x.mutable_view().data, values.data(), x.bytes());  // while a kernel reads what was there
+    sum = binary(BinaryOp::add, sum, x);
+    sums.push_back(sum);
+    if (round == 5) {
+      EXPECT_EQ(sum.to_vector<float>()[0], 15) << "a download in between";
+    }
+  }
+  for (int round = 1; round <= kRounds; ++round) {
+    EXPECT_THAT(sums[static_cast<std::size_t>(round - 1)].to_doubles(), testing::Each(round * (round + 1) / 2.0));
+  }
+}
+
+TEST_F(CudaDevice, UploadsOfManyPartsFollowEachOther) {
+  constexpr std::size_t kCount = 2'700'000;  // three parts of the staging memory
+  std::vector<std::uint32_t> values(kCount), found(kCount);
+  Tensor x = Tensor::empty({static_cast<std::int64_t>(kCount)}, DType::i32, device_), first = x.clone();
+  std::iota(values.begin(), values.end(), 1u);
+  device_.copy_from_host(x.mutable_view().data, values.data(), x.bytes());
+  device_.copy_within(first.mutable_view().data, x.view().data, x.bytes());
+  std::vector<std::uint32_t> others(kCount, 5);
+  device_.copy_from_host(x.mutable_view().data, others.data(), x.bytes());
+  device_.copy_to_host(found.data(), first.view().data, x.bytes());
+  EXPECT_EQ(found, values);
+  device_.copy_to_host(found.data(), x.view().data, x.bytes());
+  EXPECT_EQ(found, others);
+}
+
 TEST_F(CudaDevice, MemoryIsReusedAndCounted) {
   device_.trim();
   device_.reset_high_water();
