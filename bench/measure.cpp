@@ -13,26 +13,10 @@ namespace counterfoil::bench {
 
 namespace {
 
-/// The host's clock, of a device that runs later than it returns and tells no times of its own.
-class WaitingTimeline final : public Timeline {
- public:
-  explicit WaitingTimeline(Device& device) : device_(device) {}
-  void mark() override {
-    device_.synchronize();
-    host_.mark();
-  }
-  std::vector<double> take() override { return host_.take(); }
-
- private:
-  Device& device_;
-  HostTimeline host_;
-};
-
 std::unique_ptr<Timeline> timeline_of(Device& device) {
   auto* const source = dynamic_cast<TimelineSource*>(&device);
   if (source != nullptr) return source->make_timeline();
-  if (device.host_accessible()) return std::make_unique<HostTimeline>();
-  return std::make_unique<WaitingTimeline>(device);
+  return std::make_unique<HostTimeline>();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/cuda/dialect.h"
+#include "kernels/cuda/peak.h"
 #include "kernels/timeline.h"
 
 namespace counterfoil::cuda {
@@ -41,6 +42,8 @@ class EventTimeline final : public Timeline {
     used_ = 1;
     return times;
   }
+
+  Peak peak() const override { return peak_of_device(); }
 
  private:
   cudaStream_t stream_;
