@@ -103,9 +103,10 @@ inline float power_of_two(std::int32_t n) {
 [[gnu::always_inline]] inline float log(float x) {
   const bool tiny = x < 1.17549435e-38f;
   const float scaled = tiny ? x * 8388608.0f : x;
-  const std::int32_t bits = std::bit_cast<std::int32_t>(scaled);
-  const std::int32_t exponent = (bits - std::bit_cast<std::int32_t>(0.70710677f)) >> 23;
-  const float mantissa = std::bit_cast<float>(bits - (exponent << 23));
+  // Differences in unsigned numbers, which wrap where x is negative.
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(scaled);
+  const std::int32_t exponent = static_cast<std::int32_t>(bits - std::bit_cast<std::uint32_t>(0.70710677f)) >> 23;
+  const float mantissa = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(exponent) << 23));
   const float e = static_cast<float>(exponent) - (tiny ? 23.0f : 0.0f);
   float result = (detail::log1p_small(mantissa - 1.0f) + e * 1.42860677e-6f) + e * 0.693145752f;
   result = x == 0.0f ? -HUGE_VALF : result;
