@@ -161,8 +161,8 @@ void CpuBackend::conv2d(View y, ConstView x, ConstView weight, ConstView bias, c
     return;
   }
   if (suits_winograd(extents, geometry, activation)) {
-    winograd_forward(device_, y.as<float>(), x.as<float>(), weight.as<float>(), bias_data, extents, geometry, activation,
-                     static_cast<float>(slope));
+    winograd_forward(device_, y.as<float>(), x.as<float>(), weight.as<float>(), bias_data, extents, geometry,
+                     activation, static_cast<float>(slope));
     return;
   }
   const Tiling tiling(extents, geometry, Tiling::By::y_rows, kMostTiles, kLeastFlops);

@@ -49,18 +49,18 @@ Settings from_environment() {
       number(settings.faults.launch);
     } else if (key == "refuse_launch") {
       number(settings.faults.refused_launch);
-    } else if (key == "fail_library_start") {
-      number(settings.faults.library_start);
-    } else if (key == "fail_library_plan") {
-      number(settings.faults.library_plan);
-    } else if (key == "fail_library_execution") {
-      number(settings.faults.library_execution);
+    } else if (key == "fail_vendor_start") {
+      number(settings.faults.vendor_start);
+    } else if (key == "fail_vendor_plan") {
+      number(settings.faults.vendor_plan);
+    } else if (key == "fail_vendor_execution") {
+      number(settings.faults.vendor_execution);
     } else if (key == "memory") {
       number(settings.faults.memory);
     } else {
       fail(
           "COUNTERFOIL_SIMT: expected schedule=ascending|descending|shuffled, seed, workers, fail_allocation, "
-          "fail_launch, refuse_launch, fail_library_start, fail_library_plan, fail_library_execution, "
+          "fail_launch, refuse_launch, fail_vendor_start, fail_vendor_plan, fail_vendor_execution, "
           "memory or memory_traffic=0|1, found '{}'",
           part);
     }

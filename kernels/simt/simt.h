@@ -8,7 +8,7 @@
 // Controls of the host execution layer, for tests and for debugging. Whole programs are controlled by the environment
 // variable COUNTERFOIL_SIMT, a comma-separated list, read once:
 //   schedule=ascending|descending|shuffled  seed=N  workers=N  fail_allocation=N  fail_launch=N  refuse_launch=N
-//   fail_library_start=N  fail_library_plan=N  fail_library_execution=N
+//   fail_vendor_start=N  fail_vendor_plan=N  fail_vendor_execution=N
 //   memory=BYTES  memory_traffic=1 (the table is printed to stderr at exit)
 
 namespace counterfoil::simt {
@@ -36,9 +36,9 @@ struct Faults {
   std::uint64_t allocation = 0;               ///< cudaMalloc returns cudaErrorMemoryAllocation
   std::uint64_t launch = 0;                   ///< a kernel fails while it runs, as on an illegal address
   std::uint64_t refused_launch = 0;           ///< a launch is refused with cudaErrorInvalidConfiguration
-  std::uint64_t library_start = 0;            ///< cudnnCreate or cublasLtCreate finds no device
-  std::uint64_t library_plan = 0;             ///< an engine that cuDNN recommends, or cuBLAS's search, is refused
-  std::uint64_t library_execution = 0;        ///< a convolution or product is refused
+  std::uint64_t vendor_start = 0;             ///< cudnnCreate or cublasLtCreate finds no device
+  std::uint64_t vendor_plan = 0;              ///< an engine that cuDNN recommends, or cuBLAS's search, is refused
+  std::uint64_t vendor_execution = 0;         ///< a convolution or product is refused
   std::size_t memory = std::size_t{8} << 30;  ///< bytes of the device
 };
 void set_faults(const Faults& faults);

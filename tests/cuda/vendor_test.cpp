@@ -128,20 +128,20 @@ TEST_F(VendorRoute, LeavesAddressesThatAreNotAlignedToTheOwnKernels) {
 TEST_F(VendorRoute, TriesTheNextEngineWhereOneIsRefused) {
   const std::vector<double> expected = convolve();
   set_route(device_, "vendor");  // forgets its plans
-  simt::set_faults({.library_plan = 1});
+  simt::set_faults({.vendor_plan = 1});
   std::vector<double> found;
   EXPECT_EQ(convolutions_in([&] { found = convolve(); }), 1u);
-  EXPECT_EQ(simt::faults().library_plan, 0u);
+  EXPECT_EQ(simt::faults().vendor_plan, 0u);
   EXPECT_EQ(found, expected);
 }
 
 TEST_F(VendorRoute, AFailedCallNamesItself) {
   convolve();
-  simt::set_faults({.library_execution = 1});
+  simt::set_faults({.vendor_execution = 1});
   EXPECT_THAT([&] { convolve(); },
               testing::ThrowsMessage<Error>(AllOf(HasSubstr("conv2d of x [2, 6, 5, 8], weight [4, 3, 3, 8]"),
                                                   HasSubstr("cudnnBackendExecute: CUDNN_STATUS_EXECUTION_FAILED"))));
-  simt::set_faults({.library_execution = 1});
+  simt::set_faults({.vendor_execution = 1});
   EXPECT_THAT(
       [&] {
         matmul(tensor({3, 5}, 1), tensor({5, 4}, 2));
@@ -220,9 +220,9 @@ TEST_F(VendorRoute, WhatCannotBeHadIsOneLineAndChangesNothing) {
   refused("table:" + table(), "routes.txt:2: expected 'own' or 'vendor'");
   write_table("both 1 2 conv2d\n");
   refused("benchmark:" + table(), "routes.txt:1: expected 'own' or 'vendor'");
-  simt::set_faults({.library_start = 1});
+  simt::set_faults({.vendor_start = 1});
   refused("vendor", "cuBLAS: cublasLtCreate: CUBLAS_STATUS_NOT_INITIALIZED");
-  simt::set_faults({.library_start = 2});
+  simt::set_faults({.vendor_start = 2});
   refused("vendor", "cuDNN: cudnnCreate: CUDNN_STATUS_NOT_INITIALIZED");
   simt::set_faults({});
   EXPECT_EQ(convolutions_in([&] { convolve(); }), 1u) << "the route is the one before";

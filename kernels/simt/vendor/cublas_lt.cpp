@@ -114,7 +114,7 @@ const char* cublasLtGetStatusName(cublasStatus_t status) {
 }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  if (fault_due(&Faults::library_start)) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (fault_due(&Faults::vendor_start)) return CUBLAS_STATUS_NOT_INITIALIZED;
   *handle = new cublasLtContext;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -202,7 +202,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   if (handle == nullptr || requested < 1 || c->rows != d->rows || !agree(*operation, *a, *b, *d)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  if (preference->workspace < kWorkspace || fault_due(&Faults::library_plan)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (preference->workspace < kWorkspace || fault_due(&Faults::vendor_plan)) return CUBLAS_STATUS_NOT_SUPPORTED;
   const bool in_order = preference->reductions == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
   results[0] = {.algo = {{kMark, in_order, *std::ranges::max_element(preference->alignments)}},
                 .workspaceSize = kWorkspace,
@@ -232,7 +232,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   if ((operation->epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 && operation->bias == nullptr) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  if (fault_due(&Faults::library_execution)) return CUBLAS_STATUS_EXECUTION_FAILED;
+  if (fault_due(&Faults::vendor_execution)) return CUBLAS_STATUS_EXECUTION_FAILED;
   const std::uint64_t count = ++library_calls().products;
   const Product product{*operation,
                         *a_layout,

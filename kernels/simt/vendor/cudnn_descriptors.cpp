@@ -243,7 +243,7 @@ void cudnnGetLastErrorString(char* message, std::size_t max_size) {
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
-  if (fault_due(&Faults::library_start)) return refused(CUDNN_STATUS_NOT_INITIALIZED, "injected fault");
+  if (fault_due(&Faults::vendor_start)) return refused(CUDNN_STATUS_NOT_INITIALIZED, "injected fault");
   *handle = new cudnnContext;
   return CUDNN_STATUS_SUCCESS;
 }
@@ -352,7 +352,7 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
     if (const cudnnStatus_t status = read_graph(graph, work); status != CUDNN_STATUS_SUCCESS) return status;
   }
   if (target->type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
-    if (fault_due(&Faults::library_plan)) return refused(CUDNN_STATUS_NOT_SUPPORTED, "injected fault");
+    if (fault_due(&Faults::vendor_plan)) return refused(CUDNN_STATUS_NOT_SUPPORTED, "injected fault");
     const auto configuration = target->one<cudnnBackendDescriptor_t>(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
     target->engine = find(configuration)->engine;
   }
@@ -380,7 +380,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
   if (names.size() != addresses.size()) return refused(CUDNN_STATUS_BAD_PARAM, "as many names as pointers");
   std::map<std::int64_t, void*> pointers;
   for (std::size_t i = 0; i < names.size(); ++i) pointers[names[i]] = addresses[i];
-  if (fault_due(&Faults::library_execution)) return refused(CUDNN_STATUS_EXECUTION_FAILED, "injected fault");
+  if (fault_due(&Faults::vendor_execution)) return refused(CUDNN_STATUS_EXECUTION_FAILED, "injected fault");
   return queue_convolution(work, chosen->engine, pointers, pack->one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE),
                            handle->stream);
 }
