@@ -10,7 +10,7 @@
 
 namespace counterfoil::app {
 
-/// A loss or a weight became infinite or not a number, or a generator draws the same for every input
+/// A loss or a weight became infinite or not a number, or a generator draws the same for most inputs
 /// (app/collapse_watch.h). The program prints it and exits with status 3.
 class Divergence : public std::runtime_error {
  public:

@@ -13,20 +13,25 @@
 //   ||.||                  mixed_distance, the mean of L1 and L2
 //
 // Numbered deviations:
-//  1. The weights are not given in the sources at hand: the classifier's terms have 0.2, lambda_f^a of SyCE on digits,
-//     so that the adversarial image crosses; the stable image is held by 10, lambda_d^s of SyCE; the two distances of
-//     the adversarial image have 1, little enough for it to move.
+//  1. The weights are not given in the sources at hand. Each is what SyCE has on digits (supplement, table 1b) for the
+//     same quantity: lambda_d^s = 10 for either image's distance to x, lambda_f^a = 0.2 and lambda_f^s = 0.01 for the
+//     decisions, lambda_d^cy = 2, which "encourages the minimisation of d_g", for the distance between the images. The
+//     distance of g^a(x) to x must not weigh little: an image of no decision, black or grey, is then good enough, and
+//     the way from it to x leads through x's own decision.
 //  2. L2 is the mean squared difference; L_bce is taken on the logits of f.
-//  3. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
+//  3. The distances are of what the heads draw before the clip (`output` = clip): never less than those of the images,
+//     and with a slope where the clip has none. Without it digits, black for the most part, push the heads below 0 in
+//     the first steps, where they stay. A sigmoid saturates in the same way, and has no such remedy.
+//  4. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
 
 namespace counterfoil::methods {
 
 struct SagenConfig : ImageGeneratorConfig {
-  double weight_classifier_stable = 0.2;       ///< deviation 1, like the others
-  double weight_classifier_adversarial = 0.2;  ///< of g^a(x) crossing
-  double weight_stable = 10.0;                 ///< of ||x - g^s(x)||
-  double weight_adversarial = 1.0;             ///< of ||x - g^a(x)||
-  double weight_similarity = 1.0;              ///< of ||g^s(x) - g^a(x)||
+  double weight_classifier_stable = 0.01;      ///< lambda_f^s of SyCE; deviation 1
+  double weight_classifier_adversarial = 0.2;  ///< lambda_f^a: g^a(x) crosses
+  double weight_stable = 10.0;                 ///< lambda_d^s: of ||x - g^s(x)||
+  double weight_adversarial = 10.0;            ///< the same: of ||x - g^a(x)||
+  double weight_similarity = 2.0;              ///< lambda_d^cy: of ||g^s(x) - g^a(x)||
 
   void declare(nn::Keys& keys);
   nn::UNetOptions unet(const data::Dataset& images) const;
