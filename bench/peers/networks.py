@@ -164,23 +164,6 @@ class PeDiscriminator(nn.Module):
         return self.psi(phi) + (self.thresholds(phi) * passed).sum(1, keepdim=True)
 
 
-class PeClassifier(nn.Sequential):
-    """A stand-in of moderate cost for the classifier to explain: 64x64x3 to one logit."""
-
-    def __init__(self):
-        super().__init__(
-            nn.Conv2d(3, 32, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(64, 128, 3, 2, 1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(128, 1),
-        )
-
-
 class DcganTrunk(nn.Sequential):
     """The class-specific part of ExplainGAN's encoders and discriminators: 28x28x1 to 7x7x128."""
 
@@ -272,7 +255,7 @@ class StarGanCritic(nn.Sequential):
 
 
 class GanmexClassifier(nn.Sequential):
-    def __init__(self, channels, size, classes=10):
+    def __init__(self, channels, size, outputs=10):
         super().__init__(
             nn.Conv2d(channels, 32, 6, 2),
             nn.ReLU(),
@@ -282,7 +265,7 @@ class GanmexClassifier(nn.Sequential):
             nn.Linear(((size - 4) // 2 // 2 - 2) ** 2 * 64, 256),
             nn.ReLU(),
             nn.Dropout(0.5),
-            nn.Linear(256, classes),
+            nn.Linear(256, outputs),
         )
 
 
@@ -320,7 +303,7 @@ NETWORKS = {
     "SyCE discriminator": SyceDiscriminator,
     "PE generator": PeGenerator,
     "PE discriminator": PeDiscriminator,
-    "PE classifier": PeClassifier,
+    "PE classifier": lambda: GanmexClassifier(3, 64, outputs=1),
     "ExplainGAN encoders": lambda: WithSharedEnd(128),
     "ExplainGAN discriminators": lambda: WithSharedEnd(1),
     "ExplainGAN decoder": ExplainGanDecoder,

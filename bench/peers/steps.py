@@ -131,33 +131,36 @@ class Cyce(Syce):
 class ProgressiveExaggeration:
     """One discriminator and one generator update; 64x64x3, 10 bins."""
 
-    batch = 16
+    batch, bins = 16, 10
 
     def __init__(self, form):
         g, self.g = form.network(net.PeGenerator())
         self.d_module, self.d = form.network(net.PeDiscriminator())
-        _, self.f = form.network(net.PeClassifier(), trained=False)
+        _, self.f = form.network(net.GanmexClassifier(3, 64, outputs=1), trained=False)
         self.g_adam, self.d_adam = form.adam(2e-4, (0.0, 0.9), g), form.adam(2e-4, (0.0, 0.9), self.d_module)
         self.x = form.image(self.batch, 3, 64, 64).mul_(2).sub_(1)
-        self.own, self.target = torch.randint(0, 10, (self.batch,)), torch.randint(0, 10, (self.batch,))
+        self.target = torch.randint(0, self.bins, (self.batch,))
 
-    def kl(self, logits):
-        """KL of Bernoulli(p), p the middle of the asked bin, from Bernoulli(f)."""
-        p, q = (self.target[:, None] + 0.5) / 10, torch.sigmoid(logits)
-        e = 1e-8
-        return (p * ((p + e) / (q + e)).log() + (1 - p) * ((1 - p + e) / (1 - q + e)).log()).mean()
+    def divergence(self, logits):
+        """KL of Bernoulli(p), p the middle of the asked bin, from Bernoulli(f): the cross entropy less the entropy."""
+        p = (self.target[:, None] + 0.5) / self.bins
+        entropy = -(p * p.log() + (1 - p) * (1 - p).log()).mean()
+        return F.binary_cross_entropy_with_logits(logits, p) - entropy
 
     def step(self):
         with torch.no_grad():
+            probability = torch.sigmoid(self.f((self.x + 1) / 2))[:, 0]
+            own = (self.bins * probability).long().clamp(0, self.bins - 1)
             fake = self.g(self.x, self.target)
         # One pass over both halves: compiled, a second pass would overwrite the power iteration's vectors of the first.
-        both = self.d(torch.cat([self.x, fake]), torch.cat([self.own, self.target]))
+        both = self.d(torch.cat([self.x, fake]), torch.cat([own, self.target]))
         update(self.d_adam, F.relu(1 - both[: self.batch]).mean() + F.relu(1 + both[self.batch :]).mean())
 
         fake = self.g(self.x, self.target)
-        same, cycle = self.g(self.x, self.own), self.g(fake, self.own)
-        with frozen(self.d_module):
-            loss = self.kl(self.f((fake + 1) / 2)) - self.d(fake, self.target).mean()
+        same, cycle = self.g(self.x, own), self.g(fake, own)
+        with frozen(self.d_module.eval()):  # no power iteration: its vectors follow the weights' updates alone
+            loss = self.divergence(self.f((fake + 1) / 2)) - self.d(fake, self.target).mean()
+        self.d_module.train()
         update(self.g_adam, loss + 100 * F.l1_loss(same, self.x) + 100 * F.l1_loss(cycle, self.x))
 
 
@@ -211,10 +214,11 @@ class Ganmex:
         _, self.f = form.network(net.GanmexClassifier(channels, size), trained=False)
         self.g_adam, self.d_adam = form.adam(2e-5, (0.9, 0.999), g), form.adam(1e-4, (0.9, 0.999), self.d_module)
         self.x = form.image(self.batch, channels, size, size).mul_(2).sub_(1)
-        self.own, self.target = torch.randint(0, 10, (self.batch,)), torch.randint(0, 10, (self.batch,))
+        self.target = torch.randint(0, 10, (self.batch,))
 
     def step(self):
         with torch.no_grad():
+            own = self.f((self.x + 1) / 2).argmax(1)
             fake = self.g(self.x, self.target)
         loss = self.d(fake).mean() - self.d(self.x).mean()
         update(self.d_adam, loss + 10 * gradient_penalty(self.d_module, self.x, fake))
@@ -222,36 +226,74 @@ class Ganmex:
         fake = self.g(self.x, self.target)
         with frozen(self.d_module):
             loss = F.cross_entropy(self.f((fake + 1) / 2), self.target) - self.d(fake).mean()
-        loss = loss + 10 * F.l1_loss(self.g(fake, self.own), self.x) + 10 * F.l1_loss(fake, self.x)
+        loss = loss + 10 * F.l1_loss(self.g(fake, own), self.x) + 10 * F.l1_loss(fake, self.x)
         update(self.g_adam, loss)
 
 
 class CDeepEx:
-    """One Adam step on 16 codes of 100: the augmented Lagrangian of eq. 2."""
+    """The explanation of one image from 16 starts: 5 steps of procedure 2, then a round of 5 of eq. 2 by the augmented
+    Lagrangian, and the pictures of the best start."""
 
-    restarts, truth, probe = 16, 3, 8
+    starts, steps, classes = 16, 5, 10
 
     def __init__(self, form):
         _, self.g = form.network(net.DcganGenerator(), trained=False)
         _, self.f = form.network(net.CDeepExClassifier(), trained=False)
-        self.z0 = torch.randn(self.restarts, 100, 1, 1)
-        self.z = (self.z0 + 0.01 * torch.randn_like(self.z0)).requires_grad_()
-        options = {"fused": True} if form.name == "compile" else {}
-        self.adam = torch.optim.Adam([self.z], lr=1e-2, **options)
-        self.residual = 0.01 * form.image(self.restarts, 1, 64, 64)
-        self.weight = torch.zeros(self.restarts)
-        self.multipliers = torch.zeros(self.restarts, 2, 8)
-        self.others = torch.tensor([i for i in range(10) if i not in (self.truth, self.probe)])
+        self.x = form.image(1, 1, 64, 64)
+        self.adam_options = {"fused": True} if form.name == "compile" else {}
+
+    def generate(self, z):
+        return (self.g(z) + 1) / 2
+
+    def descend(self, start, rate, loss):
+        z = start.clone().requires_grad_()
+        adam = torch.optim.Adam([z], lr=rate, **self.adam_options)
+        for _ in range(self.steps):
+            update(adam, loss(z).sum())
+        return z.detach()
 
     def step(self):
-        logits = self.f((self.g(self.z) + 1) / 2 - self.residual)
-        rest = logits[:, self.others]
-        h = logits[:, self.truth] - logits[:, self.probe]
-        g = torch.stack([rest - logits[:, self.truth, None], rest - logits[:, self.probe, None]], 1) - 0.01
-        c, mu = 1.0, self.multipliers
-        inequality = ((mu + c * g).clamp(min=0).square() - mu.square()).sum((1, 2)) / (2 * c)
-        loss = (self.z - self.z0).square().sum((1, 2, 3)) + self.weight * h + c / 2 * h.square() + inequality
-        update(self.adam, loss.sum())
+        with torch.no_grad():
+            order = self.f(self.x)[0].argsort(descending=True)
+        own, probe = F.one_hot(order[:2], self.classes).float()
+        third = 1 - own - probe
+        squared = lambda a, b: (a - b).flatten(1).square().sum(1)
+
+        def misfit(z):
+            drawn = self.generate(z)
+            return squared(drawn, self.x) - (F.log_softmax(self.f(drawn), 1) * own).sum(1)
+
+        z0 = self.descend(torch.randn(self.starts, 100, 1, 1), 0.1, misfit)
+        with torch.no_grad():
+            residual = self.generate(z0) - self.x
+        multiplier, c = torch.zeros(self.starts), torch.ones(self.starts, 1)
+        multipliers = torch.zeros(self.starts, 2 * self.classes)
+
+        def shown(z, rows=slice(None)):
+            return (self.generate(z) - residual[rows]).clamp(0, 1)
+
+        def constraints(z):
+            likelihood = F.log_softmax(self.f(shown(z)), 1)
+            ahead = [(likelihood - (likelihood * one).sum(1, True)) * third - (1 - third) for one in (own, probe)]
+            return (likelihood * (own - probe)).sum(1), torch.cat(ahead, 1)
+
+        def lagrangian(z):
+            h, g = constraints(z)
+            inequalities = ((multipliers + g * c).relu().square() - multipliers.square()).sum(1) / c[:, 0] / 2
+            return squared(z, z0) + h * multiplier + h.square() * c[:, 0] / 2 + inequalities
+
+        z = self.descend(z0, 0.05, lagrangian)
+        with torch.no_grad():
+            h, g = constraints(z)
+            multiplier, multipliers = multiplier + c[:, 0] * h, (multipliers + g * c).relu()
+            h, g = constraints(z)
+            violation = torch.maximum(h.abs(), g.amax(1))
+            best = int(violation.argmin())
+            rows = slice(best, best + 1)
+            frames = [shown(code[rows], rows) for code in (z0, z)]
+            probabilities = [F.softmax(self.f(frame), 1) for frame in frames]
+            pictures = [self.generate(code[rows]) for code in (z0, z)]
+            return shown(z), frames, probabilities, pictures
 
 
 WORKS = {

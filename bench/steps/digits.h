@@ -1,8 +1,6 @@
 #pragma once
 
-#include "bench/steps/work.h"
 #include "data/dataset.h"
-#include "nn/classifier.h"
 #include "nn/models/lenet.h"
 #include "nn/optimiser.h"
 
@@ -23,9 +21,5 @@ class DigitsClassifier {
   std::unique_ptr<nn::Optimiser> optimiser_;
   Tensor x_, target_;  // [128,28,28,1], [128,1]
 };
-
-Step syce_step(Device& device);
-Step cyce_step(Device& device);
-Step explaingan_step(Device& device);
 
 }  // namespace counterfoil::bench

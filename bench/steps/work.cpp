@@ -4,10 +4,8 @@
 
 #include <fmt/ranges.h>
 
-#include "bench/steps/cdeepex.h"
 #include "bench/steps/digits.h"
-#include "bench/steps/ganmex.h"
-#include "bench/steps/progressive_exaggeration.h"
+#include "bench/steps/methods.h"
 #include "kernels/error.h"
 
 namespace counterfoil::bench {

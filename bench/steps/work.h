@@ -9,7 +9,7 @@
 
 namespace counterfoil::bench {
 
-/// One training step, ready to run again and again: networks built, data at hand, optimisers set up.
+/// One step of training, or of CDeepEx one explanation, ready to run again and again: networks built, data at hand.
 using Step = std::function<void()>;
 
 /// The works of bench/peers/README.md by name.
