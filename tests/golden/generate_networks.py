@@ -218,6 +218,22 @@ def stargan_critic(x, **p):
     return conv(x, p, "output").mean((1, 2))
 
 
+def pixelda_generator(x, z, **p):
+    """The noise is a plane beside the image."""
+    plane = F.relu(F.batch_norm(linear(z, p, "noise"), None, None, p["noise_norm.weight"], p["noise_norm.bias"], True, 0.0, 1e-3))
+    h = F.relu(conv(torch.cat([x, plane.view(*x.shape[:3], 1)], 3), p, "stem"))
+    inner = F.relu(batch_norm(conv(h, p, "blocks.0.0.conv"), p, "blocks.0.0.norm", 1e-3))
+    h = h + batch_norm(conv(inner, p, "blocks.0.1.conv"), p, "blocks.0.1.norm", 1e-3)
+    return torch.tanh(conv(h, p, "output", padding=0))
+
+
+def pixelda_discriminator(x, **p):
+    h = F.leaky_relu(conv(x, p, "layers.0.conv"), 0.2)
+    for i in (1, 2):
+        h = F.leaky_relu(batch_norm(conv(h, p, f"layers.{i}.conv", stride=2), p, f"layers.{i}.norm", 1e-3), 0.2)
+    return linear(h.flatten(1), p, "logit")
+
+
 def networks():
     family = Family("networks")
 
@@ -287,6 +303,12 @@ def networks():
          | conv_of("output", 2, 1, 7, bias=False), labels=[2, 0])
     case("stargan_critic", stargan_critic, (2, 13, 12, 1),
          conv_of("layers.0", 1, 2, 4) | conv_of("layers.1", 2, 4, 4) | conv_of("output", 4, 1, bias=False))
+    case("pixelda_generator", pixelda_generator, (3, 4, 6, 1),
+         {"z": (3, 2), "noise.weight": (24, 2)} | norm_of("noise_norm", 24) | conv_of("stem", 2, 3)
+         | normed("blocks.0.0", (3, 3, 3, 3)) | normed("blocks.0.1", (3, 3, 3, 3)) | conv_of("output", 3, 1, 1))
+    case("pixelda_discriminator", pixelda_discriminator, (3, 8, 6, 1),
+         conv_of("layers.0.conv", 1, 2) | normed("layers.1", (4, 3, 3, 2)) | normed("layers.2", (8, 3, 3, 4))
+         | linear_of("logit", 2 * 2 * 8, 1))
     family.write()
 
 

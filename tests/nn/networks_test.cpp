@@ -2,6 +2,7 @@
 #include "nn/models/dcgan.h"
 #include "nn/models/lenet.h"
 #include "nn/models/pe_resnet.h"
+#include "nn/models/pixelda.h"
 #include "nn/models/stargan.h"
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
@@ -16,13 +17,14 @@ namespace {
 const Pass kTraining{.training = true, .update_statistics = false};
 
 /// Compares output and gradients; the file's roles are the names of the module's own state.
-void check(const std::string& name, Module& module, const std::function<Variable(const Variable&)>& forward) {
+void check(const std::string& name, Module& module, const std::function<Variable(const Variable&)>& forward,
+           const std::string& input = "x") {
   const GoldenCase golden("networks", name);
   std::map<std::string, std::string> roles;
   for (const auto& [tensor_name, tensor] : module.state()) {
     if (golden.has(tensor_name)) roles[tensor_name] = tensor_name;
   }
-  golden.check(module, roles, forward);
+  golden.check(module, roles, forward, input);
 }
 
 void check(const std::string& name, Network& network) {
@@ -112,6 +114,24 @@ TEST(Networks, StarganMatchesPyTorch) {
   });
   StarganCritic critic(init, {.image = {13, 12, 1}, .width = 2});
   check("stargan_critic", critic);
+}
+
+TEST(Networks, PixeldaMatchesPyTorch) {
+  TestInit init;
+  const PixeldaOptions options{.image = {4, 6, 1}, .width = 3, .blocks = 1, .code = 2};
+  PixeldaGenerator generator(init, options);
+  const GoldenCase golden("networks", "pixelda_generator");
+  check("pixelda_generator", generator,
+        [&](const Variable& x) { return generator.forward(x, golden.at("z"), kTraining); });
+  check(
+      "pixelda_generator", generator,
+      [&](const Variable& z) { return generator.forward(golden.at("x"), z, kTraining); }, "z");
+
+  PixeldaDiscriminator discriminator(init, {.image = {8, 6, 1}, .width = 2, .dropout = 0, .noise = 0, .coarsest = 2});
+  Random unused(1, "noise");
+  Pass pass = Pass::train(unused);
+  pass.update_statistics = false;
+  check("pixelda_discriminator", discriminator, [&](const Variable& x) { return discriminator.forward(x, pass); });
 }
 
 }  // namespace
