@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "methods/boundary_search.h"
+#include "tests/methods/corridor.h"
 
 namespace counterfoil::methods {
 namespace {
@@ -101,6 +102,40 @@ TEST(BoundarySearch, ConstraintsByHand) {
   // Against y_true, then against y_probe; classes 1 and 3, then 0 and 2, are third ones.
   expect_values(g.value(), {-1, -3.25, -1, 0.75, -1, -1.25, -1, 2.75, 2.75, -1, 0.75, -1, 0.75, -1, -1.25, -1});
   expect_values(grad({sum(g)}, {l}).front().value(), {-2, 2, -2, 2, 2, -2, 2, -2});
+}
+
+// Eq. 2 where codes are images and the classifier is linear, solved on paper: u is to be 1/2, and v at least 0.3 where
+// a third class is not to win; the nearest such image has all pixels of a bar shifted alike, and no other.
+TEST(BoundarySearch, FindsTheNearestPointOfALinearClassifier) {
+  Corridor classifier;
+  const Tensor start = Corridor::images(3, 1, 0.3, 0.5).all_images(cpu_device()).reshape({3, kSide * kSide});
+  const Search search{{}, classes_of({0, 0, 0}), classes_of({1, 1, 1}), start, {}};
+  LatentSearchConfig config;
+  config.iterations = 100;
+  const auto shown = [](const Variable& z) { return reshape(z, {3, kSide, kSide, 1}); };
+  for (const bool third_classes : {true, false}) {
+    const Found found = find_boundary(config, {}, third_classes, classifier, search, shown);
+    const std::vector<double> before = start.to_doubles(), after = found.path.back().to_doubles();
+    constexpr std::size_t kPixels = kSide * kSide;
+    bool bound = false;
+    for (std::size_t image = 0; image < 3; ++image) {
+      double u = 0, v = 0;
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        const double part = before[image * kPixels + p] / (2.0 * Corridor::kRows);
+        if (Corridor::in_u(static_cast<std::int64_t>(p))) u += part;
+        if (Corridor::in_v(static_cast<std::int64_t>(p))) v += part;
+      }
+      const double lacks_v = third_classes ? std::max(0.0, 0.3 - v) : 0;
+      bound = bound || lacks_v > 0;
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        const auto pixel = static_cast<std::int64_t>(p);
+        const double shift = Corridor::in_u(pixel) ? 0.5 - u : Corridor::in_v(pixel) ? lacks_v : 0;
+        ASSERT_NEAR(after[image * kPixels + p] - before[image * kPixels + p], shift, 5e-3) << image << " " << p;
+      }
+      EXPECT_LE(found.violation[image], 0.02);
+    }
+    EXPECT_EQ(bound, third_classes);
+  }
 }
 
 TEST(BoundarySearch, TwoClassesHaveNoThird) {

@@ -34,10 +34,13 @@ Config hasty(const std::string& latent = "vae") {
   return config;
 }
 
-/// Class "one", for each of the images.
-Tensor ones(const Tensor& x) {
-  return Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(x.shape()[0]), 1), Shape{x.shape()[0]},
+/// A class, for each of the images.
+Tensor all_of(std::int32_t label, const Tensor& x) {
+  return Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(x.shape()[0]), label), Shape{x.shape()[0]},
                       cpu_device());
+}
+Tensor ones(const Tensor& x) {
+  return all_of(1, x);
 }
 
 TEST(LatentSearch, PictureIsRedWhereAddedAndBlueWhereRemoved) {
@@ -69,8 +72,37 @@ TEST(LatentSearch, CostOfTheCrossEntropyFormByHand) {
   const Tensor drawn = Tensor::from(std::vector<float>{0.5, 0.5, 0, 0.25}, Shape{2, 1, 2, 1}, cpu_device());
   const Tensor l = Tensor::from(std::vector<float>{-0.5, -1.5, -2, -0.25}, Shape{2, 2}, cpu_device());
   const Tensor targets = Tensor::from(std::vector<std::int32_t>{1, 0}, Shape{2}, cpu_device());
-  EXPECT_EQ(cross_entropy_cost(x, drawn, l, targets, 2).value().to_doubles(),
-            (std::vector<double>{0.25 + 3, 1 + 0.0625 + 4}));
+  const Variable made = Variable::leaf(drawn), likelihoods = Variable::leaf(l);
+  const Variable cost = cross_entropy_cost(x, made, likelihoods, targets, 2);
+  EXPECT_EQ(cost.value().to_doubles(), (std::vector<double>{0.25 + 3, 1 + 0.0625 + 4}));
+  const Variables slopes = grad({sum(cost)}, {made, likelihoods});
+  EXPECT_EQ(slopes[0].value().to_doubles(), (std::vector<double>{1, 0, -2, 0.5}));
+  EXPECT_EQ(slopes[1].value().to_doubles(), (std::vector<double>{0, -2, -2, 0}));
+}
+
+// The first step of Adam is as long as its rate, against the sign of the loss's slope: here of procedure 2,
+// ||G(z) - I||^2 - weight log p_{y_true}(G(z)).
+TEST(LatentSearch, ProcedureTwoFollowsItsLoss) {
+  Corridor classifier;
+  const Tensor x = Corridor::queries(4);
+  std::vector<std::vector<double>> codes;
+  for (const double weight : {0.0, 50.0}) {
+    CdeepexConfig config = hasty<CdeepexConfig>();
+    config.restarts = config.fit_iterations = 1;
+    config.weight_misclassification = weight;
+    Cdeepex method(config, classifier, Corridor::images(64, 1), 3, cpu_device());
+    auto& vae = dynamic_cast<nn::CdeepexVae&>(module_named(method, "vae"));
+    const Variable z = Variable::leaf(vae.encode(x, nn::Pass::eval()).mean.value());
+    const Variable drawn = vae.decode(z, nn::Pass::eval());
+    const Variable own(one_hot(classifier.decisions(x), 3));
+    const Variable likelihood = sum(log(softmax(classifier.logits(drawn))) * own);
+    const Variable slope = grad({sum(square(drawn - Variable(x))) - likelihood * weight}, {z}).front();
+    const Variable next = z - slope / abs(slope) * config.fit_learning_rate;
+    const Tensor found = method.explain_towards(x, ones(x)).at("reconstruction");
+    EXPECT_LT(l1(vae.decode(next, nn::Pass::eval()), found).item(), 1e-5) << weight;
+    codes.push_back(next.value().to_doubles());
+  }
+  EXPECT_NE(codes[0], codes[1]);
 }
 
 template <typename Method, typename Config>
@@ -170,6 +202,13 @@ TEST(EndToEndCdeepex, TheThirdClassDoesNotWinWhereItDoesInXgem) {
   }
 }
 
+/// Asked for the query's class, the counterfactual's explanation is of it again, and nearer to the query.
+void expect_way_back(LatentExplainer& method, Corridor& classifier, const Tensor& x, const Tensor& foil) {
+  const Tensor back = method.explain_towards(foil, all_of(0, x)).at("counterfactual");
+  EXPECT_EQ(classifier.decisions(back).to_doubles(), classifier.decisions(x).to_doubles());
+  EXPECT_LT(l1(back, x).item(), l1(foil, x).item());
+}
+
 TEST(EndToEndCdeepex, SearchesAGanToo) {
   Corridor classifier;
   CdeepexConfig config = for_corridor<CdeepexConfig>("wgan-gp");
@@ -183,6 +222,7 @@ TEST(EndToEndCdeepex, SearchesAGanToo) {
       classifier.decisions(explanation.at("counterfactual")).to_vector<std::int32_t>();
   EXPECT_EQ(decided, std::vector<std::int32_t>(8, 1));
   EXPECT_GE(Corridor::mass_inside(explanation.at("map")), 0.7);
+  expect_way_back(method, classifier, x, explanation.at("counterfactual"));
 }
 
 TEST(EndToEndXgem, CrossEntropyFormReachesTheClassAskedFor) {
@@ -196,6 +236,7 @@ TEST(EndToEndXgem, CrossEntropyFormReachesTheClassAskedFor) {
   EXPECT_EQ(decided, std::vector<std::int32_t>(16, 1));
   EXPECT_GE(Corridor::mass_inside(explanation.at("map")), 0.8);
   for (const double violation : explanation.at("violation").to_doubles()) EXPECT_EQ(violation, 0);
+  expect_way_back(method, classifier, x, explanation.at("counterfactual"));
 }
 
 }  // namespace

@@ -52,6 +52,9 @@ TEST(EndToEndSsye, FindsTheStroke) {
   EXPECT_GE(strokes.agreement(explanation.at("stable")), 0.95);
   EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
   EXPECT_LE(strokes.change_elsewhere(explanation.at("counterfactual")), 0.04);
+  const Tensor back = ssye.explain(explanation.at("counterfactual")).at("counterfactual");
+  EXPECT_GE(strokes.agreement(back), 0.9);
+  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
 }
 
 }  // namespace

@@ -54,6 +54,9 @@ TEST(EndToEndSyce, FindsTheStroke) {
   EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
   EXPECT_LE(strokes.change_elsewhere(explanation.at("counterfactual")), 0.04);
   EXPECT_LE(strokes.change_elsewhere(explanation.at("stable")), 0.04);
+  const Tensor back = syce.explain(explanation.at("counterfactual")).at("counterfactual");
+  EXPECT_GE(strokes.agreement(back), 0.9);
+  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
 }
 
 TEST(EndToEndCyce, FindsTheStroke) {
@@ -64,6 +67,22 @@ TEST(EndToEndCyce, FindsTheStroke) {
   EXPECT_LE(strokes.agreement(explanation.at("counterfactual")), 0.1);
   EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
   EXPECT_LE(strokes.change_elsewhere(explanation.at("counterfactual")), 0.04);
+  const Tensor back = cyce.explain(explanation.at("counterfactual")).at("counterfactual");
+  EXPECT_GE(strokes.agreement(back), 0.9);
+  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
+}
+
+TEST(EndToEndCyclegan, FindsTheStroke) {
+  Strokes strokes;
+  Cyce cyclegan(quick_adversarial<CycleganConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
+  for (int step = 0; step < 400; ++step) cyclegan.train_step();
+  const Explanation explanation = cyclegan.explain(strokes.test_images());
+  EXPECT_LE(strokes.agreement(explanation.at("counterfactual")), 0.1);
+  EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
+  EXPECT_LE(strokes.change_elsewhere(explanation.at("counterfactual")), 0.04);
+  const Tensor back = cyclegan.explain(explanation.at("counterfactual")).at("counterfactual");
+  EXPECT_GE(strokes.agreement(back), 0.9);
+  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
 }
 
 }  // namespace
