@@ -121,7 +121,13 @@ void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action)
   command->add_option("--input", arguments.input, "PNG or JPEG files, or safetensors with a tensor 'images' [N,H,W,C]")
       ->required()
       ->type_name("FILE...");
-  command->add_option("--output", arguments.output, "safetensors file to write")->required()->type_name("FILE");
+  command
+      ->add_option(
+          "--output", arguments.output,
+          "FILE.safetensors for everything, FILE.png for the counterfactual of one image, or a folder for a PNG "
+          "of each image, map and mask")
+      ->required()
+      ->type_name("FILE|DIR");
   command
       ->add_option("--target", arguments.target,
                    "class to explain towards, of a method that can choose; default: of each image the class that the "
@@ -129,11 +135,15 @@ void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action)
       ->type_name("CLASS");
   command->add_option("--device", arguments.device, "where to compute")->type_name("");
   command->footer(R"(
+  counterfoil explain --run runs/syce --input three.png --output foil.png
   counterfoil explain --run runs/syce --input three.png eight.png --output foils.safetensors
+  counterfoil explain --run runs/syce --input queries.safetensors --output foils/
 
-Written, for N images: input, counterfactual and, where the method has them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0;
-others as the method's header says; probabilities.<name> [N,classes] of f for each of these images; all f32; and target
-[N] (i32), the class asked for. The metadata hold the run's settings.)");
+A folder gets three.counterfactual.png, three.map.png (white to red, the largest value darkest) and so on; the images of a
+safetensors file are numbered. Written to a safetensors file, for N images: input, counterfactual and, where the method has
+them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0; others as the method's header says; probabilities.<name> [N,classes] of f
+for each of these images; all f32; and target [N] (i32), the class asked for.
+The metadata hold the run's settings.)");
   command->callback([&] { action = [&] { return explain_command(arguments); }; });
 }
 

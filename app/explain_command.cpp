@@ -1,8 +1,11 @@
+#include <set>
+
 #include <fmt/format.h>
 
 #include "app/commands.h"
 #include "app/explaining.h"
 #include "app/progress.h"
+#include "app/report.h"
 #include "data/image_file.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
@@ -43,8 +46,14 @@ Tensor read_tensor(const std::filesystem::path& file, Device& device) {
   return tensor.to(DType::f32);
 }
 
-Tensor read_inputs(const std::vector<std::filesystem::path>& files, const data::Dataset& like, Device& device) {
+struct Queries {
+  Tensor images;                   ///< [N,H,W,C] in [0,1]
+  std::vector<std::string> names;  ///< the files', with a number where a file holds several
+};
+
+Queries read_inputs(const std::vector<std::filesystem::path>& files, const data::Dataset& like, Device& device) {
   std::vector<Tensor> parts;
+  std::vector<std::string> names;
   for (const std::filesystem::path& file : files) {
     const Tensor images = file.extension() == ".safetensors" ? read_tensor(file, device) : read_picture(file, device);
     const Shape& shape = images.shape();
@@ -53,25 +62,80 @@ Tensor read_inputs(const std::vector<std::filesystem::path>& files, const data::
            shape[3], like.height, like.width, like.channels);
     }
     parts.push_back(images);
+    for (std::int64_t i = 0; i < shape[0]; ++i)
+      names.push_back(file.stem().string() + (shape[0] == 1 ? "" : fmt::format(".{}", i)));
   }
-  const Tensor all = concat(parts, 0);
-  if (all.shape()[0] == 0) fail("--input: no images");
-  return all;
+  if (names.empty()) fail("--input: no images");
+  return {concat(parts, 0), names};
+}
+
+enum class Form : std::uint8_t { tensors, picture, pictures };
+
+Form form_of(const std::filesystem::path& output) {
+  if (output.extension() == ".safetensors") return Form::tensors;
+  if (output.extension() == ".png") return Form::picture;
+  if (!output.extension().empty() && !std::filesystem::is_directory(output)) {
+    fail("--output {}: expected a .safetensors file, a .png file or a folder", in_quotes(output.string()));
+  }
+  return Form::pictures;
+}
+
+void check_names(const std::vector<std::string>& names) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) fail("--input: two images called {}: their pictures would be one", in_quotes(name));
+  }
+}
+
+/// What is drawn of the image at a place, in its own size.
+data::Image picture(const std::string& name, const Tensor& tensor, std::int64_t at) {
+  const Shape& shape = tensor.shape();  // [N,H,W,1] or [N,H,W,3]
+  const std::vector<float> values = slice(tensor, 0, at, at + 1).to_vector<float>();
+  return name == "map" ? heat_image(values, shape[1], shape[2])
+                       : grey_or_colour_image(values, shape[1], shape[2], shape[3]);
+}
+
+void write_pictures(const std::filesystem::path& folder, const std::vector<std::string>& names,
+                    const std::map<std::string, Tensor>& tensors) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail("{}: {}", folder.string(), error.message());
+  for (const auto& [name, tensor] : tensors) {
+    const bool drawn = tensor.shape().rank() == 4 && (tensor.shape()[3] == 1 || tensor.shape()[3] == 3);
+    if (!drawn || name == "input" || name == "difference") continue;  // that one has signs; "picture" shows it
+    for (std::size_t i = 0; i < names.size(); ++i)
+      data::write_png(folder / fmt::format("{}.{}.png", names[i], name),
+                      picture(name, tensor, static_cast<std::int64_t>(i)));
+  }
 }
 
 }  // namespace
 
 int explain_command(const ExplainArguments& arguments) {
+  const Form form = form_of(arguments.output);
   Device& device = open_device(arguments.device);
   ExplainerRun explained = load_explainer(arguments.run, device);
-  const Tensor images = read_inputs(arguments.input, explained.run.data.splits.train, device);
-  TensorFile output;
+  const Queries queries = read_inputs(arguments.input, explained.run.data.splits.train, device);
+  if (form == Form::picture && queries.names.size() > 1) {
+    fail("--output {}: one picture, but {} images; a folder takes more", in_quotes(arguments.output.string()),
+         queries.names.size());
+  }
+  if (form == Form::pictures) check_names(queries.names);
   std::optional<int> target;
   if (!arguments.target.empty()) target = target_named(explained, arguments.target);
-  output.tensors = explain_images(explained, images, target);
-  output.metadata = metadata_of(explained.run);
-  write_safetensors(arguments.output, output);
-  fmt::print("{}: {} images explained, {}\n", arguments.output.string(), images.shape()[0], peak_memory_text(device));
+  const std::map<std::string, Tensor> tensors = explain_images(explained, queries.images, target);
+  if (form == Form::tensors) {
+    TensorFile output;
+    output.tensors = tensors;
+    output.metadata = metadata_of(explained.run);
+    write_safetensors(arguments.output, output);
+  } else if (form == Form::picture) {
+    data::write_png(arguments.output, picture("counterfactual", tensors.at("counterfactual"), 0));
+  } else {
+    write_pictures(arguments.output, queries.names, tensors);
+  }
+  fmt::print("{}: {} images explained, {}\n", arguments.output.string(), queries.names.size(),
+             peak_memory_text(device));
   return 0;
 }
 

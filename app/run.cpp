@@ -16,11 +16,21 @@ namespace counterfoil::app {
 namespace {
 
 void make_trainable(Run& run) {
-  const auto open_classifier = [&run](const std::string& folder) -> nn::Classifier& {
-    return *run.classifiers.emplace_back(load_classifier(folder, *run.device));
+  // A classifier of other images is refused here, and not when a method first asks it.
+  const auto keep = [&run](const std::string& folder, std::shared_ptr<nn::Classifier> classifier) -> nn::Classifier& {
+    const data::Dataset& train = run.data.splits.train;
+    try {
+      if (train.size() > 0) classifier->decisions(train.images({0}, *run.device));
+    } catch (const Error& error) {
+      fail("{}: {}", folder, error.what());
+    }
+    return *run.classifiers.emplace_back(std::move(classifier));
   };
-  const auto open_one_against_all = [&run](const std::string& folder, const std::string& name) -> nn::Classifier& {
-    return *run.classifiers.emplace_back(load_one_against_all(folder, name, *run.device));
+  const auto open_classifier = [&](const std::string& folder) -> nn::Classifier& {
+    return keep(folder, load_classifier(folder, *run.device));
+  };
+  const auto open_one_against_all = [&](const std::string& folder, const std::string& name) -> nn::Classifier& {
+    return keep(folder, load_one_against_all(folder, name, *run.device));
   };
   const auto with_run = [&run](const std::string& folder, const std::function<void(nn::Trainable&)>& use) {
     const Run other = load_run(folder, *run.device);

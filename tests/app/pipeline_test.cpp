@@ -1,5 +1,7 @@
+#include <cmath>
 #include <csignal>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -288,6 +290,42 @@ TEST_F(Pipeline, ExplainReadsPicturesAndTensorsAlike) {
   EXPECT_NEAR(a.at("input").to_doubles()[0], 200.0 / 255, 1e-6);
 }
 
+TEST_F(Pipeline, ExplainWritesPictures) {
+  TensorFile file;
+  file.tensors["images"] = Random(1, "queries").uniform({2, 12, 12, 1}, 0, 1, reference_device());
+  write_safetensors(path("pair.safetensors"), file);
+  const auto explain = [](const Arguments& inputs, const std::string& output) {
+    Arguments arguments = {"explain", "--run", path("syce"), "--output", path(output), "--input"};
+    for (const std::string& input : inputs) arguments.push_back(path(input));
+    return arguments;
+  };
+  require(explain({"pair.safetensors"}, "pair_foils.safetensors"));
+  require(explain({"pair.safetensors"}, "drawn"));
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path("drawn"))) names.insert(entry.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"pair.0.counterfactual.png", "pair.0.map.png", "pair.0.stable.png",
+                                          "pair.1.counterfactual.png", "pair.1.map.png", "pair.1.stable.png"}));
+  const std::vector<double> foils =
+      read_safetensors(path("pair_foils.safetensors"), reference_device()).at("counterfactual").to_doubles();
+  const data::Image second = data::read_image(path("drawn/pair.1.counterfactual.png"));
+  ASSERT_EQ(second.pixels.size(), 144U);
+  for (std::size_t i = 0; i < 144; ++i) EXPECT_EQ(second.pixels[i], std::lround(255 * foils[144 + i])) << i;
+  EXPECT_EQ(data::read_image(path("drawn/pair.0.map.png")).channels, 3);
+
+  data::write_png(path("one.png"), second);  // what was written can be asked again
+  require(explain({"one.png"}, "foil.png"));
+  EXPECT_EQ(data::read_image(path("foil.png")).pixels.size(), 144U);
+  const auto refused = [](const Arguments& arguments, const std::string& text) {
+    const Outcome outcome = go(arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.errors, HasSubstr(text));
+  };
+  refused(explain({"pair.safetensors"}, "two.png"), "one picture, but 2 images; a folder takes more");
+  refused(explain({"one.png"}, "foils.safetensor"), "expected a .safetensors file, a .png file or a folder");
+  refused(explain({"one.png", "one.png"}, "twice"), "two images called 'one'");
+  EXPECT_FALSE(fs::exists(path("two.png")) || fs::exists(path("foils.safetensor")) || fs::exists(path("twice")));
+}
+
 TEST_F(Pipeline, AnExplainerKilledAnywhereGoesOnBitForBit) {
   {
     Program killed(syce(path("resumed"), {"--threads", "1"}), folder());
@@ -312,6 +350,12 @@ TEST_F(Pipeline, WrongRunsAreRefusedInOneLine) {
     EXPECT_THAT(outcome.errors, HasSubstr(text));
   };
   refused({"evaluate", "--run", path("classifier")}, "explains nothing");
+  write_idx_folder(folder() / "small", 20, 10);
+  for (const std::string method : {"cdeepex", "bbmp"}) {
+    refused({"train", method, "--data", "idx:" + path("small"), "--classifier", path("classifier"), "--out", path("x")},
+            "classifier: LeNet: expected images [N, 12, 12, 1], found [1, 10, 10, 1]");
+    EXPECT_FALSE(fs::exists(path("x")));
+  }
   refused({"evaluate", "--run", path("syce"), "--embedding", path("classifier")}, "expected an embedding's run");
   refused({"report", "--run", path("nowhere"), "--output", path("x.html")}, "no such run directory");
   std::ofstream(path("bad.json")) << "{\"acc_stable\": ";
