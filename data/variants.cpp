@@ -39,18 +39,30 @@ std::int32_t label_of(const Source& source, const std::string& name) {
   return static_cast<std::int32_t>(found - names.begin());
 }
 
-// label -1: every image
-void mark(Dataset& dataset, std::int32_t label) {
+struct Square {
+  std::int32_t label = -1;  // of the images that have it; -1: all
+  std::uint8_t grey = 128;
+};
+
+// CLASS or CLASS/GREY; a name of a class may hold a '/' itself.
+Square square_of(const Source& source, const std::string& value) {
+  const auto& names = source.train.class_names;
+  const std::size_t slash = value.rfind('/');
+  if (slash == std::string::npos || std::ranges::find(names, value) != names.end()) return {label_of(source, value)};
+  return {label_of(source, value.substr(0, slash)),
+          static_cast<std::uint8_t>(whole_number(value.substr(slash + 1), 0, 255))};
+}
+
+void mark(Dataset& dataset, const Square& square) {
   constexpr double kPart = 6.0 / 64;
-  constexpr std::uint8_t kGrey = 128;
   const auto side =
       std::max<std::int64_t>(1, std::lround(kPart * static_cast<double>(std::min(dataset.height, dataset.width))));
   const std::int64_t row_size = dataset.width * dataset.channels;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    if (label >= 0 && dataset.labels[static_cast<std::size_t>(i)] != label) continue;
+    if (square.label >= 0 && dataset.labels[static_cast<std::size_t>(i)] != square.label) continue;
     for (std::int64_t row = 0; row < side; ++row) {
       const auto begin = dataset.pixels.begin() + (i * dataset.height + row) * row_size;
-      std::fill(begin, begin + side * dataset.channels, kGrey);
+      std::fill(begin, begin + side * dataset.channels, square.grey);
     }
   }
 }
@@ -101,9 +113,9 @@ void apply_variant(Source& source, const std::string& change) {
   const std::string value = equals == std::string::npos ? "" : change.substr(equals + 1);
   try {
     if (name == "square") {
-      const std::int32_t label = equals == std::string::npos ? -1 : label_of(source, value);
-      mark(source.train, label);
-      mark(source.test, label);
+      const Square square = equals == std::string::npos ? Square{} : square_of(source, value);
+      mark(source.train, square);
+      mark(source.test, square);
     } else if (name == "few") {
       const std::size_t slash = value.rfind('/');
       if (slash == std::string::npos) fail("expected few=CLASS/COUNT");

@@ -18,10 +18,11 @@ struct VariantSpec {
 VariantSpec split_variants(const std::string& spec);
 
 /// Applies one change:
-///   square[=CLASS]     a grey square (128 of 255) in the upper left corner of all images, or of those of a class, 6
-///                      pixels wide at 64x64 and in proportion otherwise (CDeepEx, section 4.1)
-///   few=CLASS/COUNT    only the first COUNT images of a class stay in the training file (CDeepEx, appendix 6.2)
-///   side=PIXELS        images resized to PIXELS x PIXELS, bilinearly
+///   square[=CLASS[/GREY]]  a square in the upper left corner of all images, or of those of a class, 6 pixels wide at
+///                          64x64 and in proportion otherwise (CDeepEx, section 4.1); GREY is its value, 0 to 255,
+///                          which the paper does not give: 128
+///   few=CLASS/COUNT        only the first COUNT images of a class stay in the training file (CDeepEx, appendix 6.2)
+///   side=PIXELS            images resized to PIXELS x PIXELS, bilinearly
 /// Throws Error that says what is expected and names the nearest class.
 void apply_variant(Source& source, const std::string& change);
 

@@ -55,6 +55,13 @@ TEST(Variants, SquareMarksOneClassInItsCorner) {
   Source small = numbered(28, 3);
   apply_variant(small, "square");
   EXPECT_EQ(std::ranges::count(small.train.pixels, 128), 3 * 3 * 3);
+  Source bright = numbered(28, 3);
+  bright.train.class_names[0] = "a/b";
+  apply_variant(bright, "square=a/b");
+  EXPECT_EQ(std::ranges::count(bright.train.pixels, 128), 3 * 3);
+  apply_variant(bright, "square=a/b/255");
+  EXPECT_EQ(std::ranges::count(bright.train.pixels, 255), 3 * 3);
+  EXPECT_THAT(complaint([&] { apply_variant(bright, "square=c/256"); }), HasSubstr("from 0 to 255, found '256'"));
 }
 
 TEST(Variants, FewLeavesTheFirstOfAClassToTrainOn) {
