@@ -39,7 +39,8 @@ std::uint64_t read_number(const Metadata& metadata, const std::string& key) {
 // Every tensor of the file belongs to one of the parts.
 void check_prefixes(const Tensors& tensors, const std::vector<std::string>& prefixes) {
   for (const auto& [name, tensor] : tensors) {
-    if (std::ranges::none_of(prefixes, [&](const std::string& prefix) { return name.starts_with(prefix); })) {
+    if (std::ranges::none_of(prefixes,
+                             [&name = name](const std::string& prefix) { return name.starts_with(prefix); })) {
       fail("the tensor {} belongs to nothing here", in_quotes(name));
     }
   }

@@ -67,8 +67,8 @@ template <typename Reducer>
 template <typename Reducer>
 void reduce_inner(float* out, const ReductionPlan& plan, const Reducer& reducer, Device& device) {
   using Value = typename Reducer::Value;
-  const auto [kept0, kept1, kept2] = plan.kept;
-  const auto [reduced0, reduced1, run] = plan.reduced;
+  const std::int64_t kept0 = plan.kept[0], kept1 = plan.kept[1], kept2 = plan.kept[2];
+  const std::int64_t reduced0 = plan.reduced[0], reduced1 = plan.reduced[1], run = plan.reduced[2];
   const std::int64_t segments = std::max<std::int64_t>(1, chunk_count(run, kReduceSegment));
   const std::int64_t outputs = kept0 * kept1 * kept2;
   const std::int64_t cost = reduced0 * reduced1 * std::max<std::int64_t>(1, std::min(run, kReduceSegment));
@@ -164,7 +164,7 @@ template <typename Reducer>
 template <typename Reducer>
 void reduce_outer(float* out, const ReductionPlan& plan, const Reducer& reducer, Device& device) {
   using Value = typename Reducer::Value;
-  const auto [kept0, kept1, columns] = plan.kept;
+  const std::int64_t kept0 = plan.kept[0], kept1 = plan.kept[1], columns = plan.kept[2];
   const std::int64_t reduced0 = plan.reduced[0], reduced1 = plan.reduced[1];
   const std::int64_t segment_rows = std::max<std::int64_t>(1, kReduceSegment / columns);
   const std::int64_t segments = std::max<std::int64_t>(1, chunk_count(reduced1, segment_rows));

@@ -59,7 +59,7 @@ void add_elementwise(std::vector<Case>& all) {
          {std::pair<const char*, Axes>{"per_image", {1, 2}}, {"per_channel", {0, 1}}, {"last", {2}}}) {
       all.push_back({.name = std::string("loss/") + name + "_" + what,
                      .inputs = {uniform({3, 5, 2}, -3, 3), b},
-                     .apply = [kind, axes](const Variables& v) {
+                     .apply = [kind, axes = axes](const Variables& v) {
                        return Variables{loss(kind, v[0].value(), v[1].value(), 0.3, axes)};
                      }});
     }

@@ -71,11 +71,12 @@ void add_unary(std::vector<Case>& all) {
                                  {"softplus", UnaryOp::softplus},
                                  {"tanh", UnaryOp::tanh},
                                  {"elu", UnaryOp::elu}}) {
-    all.push_back({.name = std::string("unary/") + name + "_far", .inputs = {far}, .apply = [op](const Variables& v) {
-                     const Tensor& x = v[0].value();
-                     const Tensor ones = Tensor::full(x.shape(), 1, x.dtype(), x.device());
-                     return Variables{unary(op, x, 0.7, 0), axpby(1, ones, 1, unary_backward(op, x, ones, 0.7, 0))};
-                   }});
+    all.push_back(
+        {.name = std::string("unary/") + name + "_far", .inputs = {far}, .apply = [op = op](const Variables& v) {
+           const Tensor& x = v[0].value();
+           const Tensor ones = Tensor::full(x.shape(), 1, x.dtype(), x.device());
+           return Variables{unary(op, x, 0.7, 0), axpby(1, ones, 1, unary_backward(op, x, ones, 0.7, 0))};
+         }});
   }
   for (const UnaryCase& one : kUnaryCases) {
     if (one.low > 0) continue;

@@ -67,7 +67,7 @@ void add_sums(std::vector<Case>& all) {
        {std::pair<const char*, Axes>{"all", {}}, {"channels", {0, 1, 2}}, {"images", {1, 2, 3}}}) {
     all.push_back({.name = std::string("reduce/large_") + name,
                    .inputs = {uniform({64, 28, 28, 32})},
-                   .apply = [axes](const Variables& v) { return Variables{sum(v[0], axes)}; },
+                   .apply = [axes = axes](const Variables& v) { return Variables{sum(v[0], axes)}; },
                    .large = true});
   }
 }

@@ -181,7 +181,8 @@ TEST(EndToEndGraph, OtherWorkBetweenLaunchesKeepsItsMemory) {
   }
   methods::expect_same_bits(methods::state_of(*replayed), methods::state_of(*eager));
   for (std::size_t i = 0; i < others.size(); ++i) {
-    const double expected = static_cast<double>(others[i].size()) + static_cast<double>(i / 5);
+    const auto fifths = static_cast<std::int64_t>(i / 5);
+    const auto expected = static_cast<double>(others[i].size() + fifths);
     EXPECT_THAT(others[i].to_doubles(), testing::Each(expected));
   }
 }
@@ -232,7 +233,8 @@ TEST(EndToEndGraph, RefusesWhatAGraphCannotHold) {
       {Refused::Sin::unlisted_stream, "a random stream that its training state does not list"},
       {Refused::Sin::unlisted_optimiser, "an optimiser that its training state does not list"}};
   for (const auto& [sin, message] : sins) {
-    EXPECT_THAT([&] { second_step(sin); }, testing::ThrowsMessage<Error>(HasSubstr(message)));
+    const auto refused = [&second_step, sin = sin] { second_step(sin); };
+    EXPECT_THAT(refused, testing::ThrowsMessage<Error>(HasSubstr(message)));
     EXPECT_EQ(Tensor::full({2}, 3, DType::f32, cuda::open()).to_vector<float>()[1], 3) << "the device goes on";
   }
   const auto on_cpu = classifier_on(cpu_device());
