@@ -3,7 +3,7 @@
 .PHONY: help demo test bench bench-peers build format format-check tidy clean
 
 PYTHON ?= /usr/bin/python3
-sources = $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
+sources = $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' '*.inc')
 
 help:
 	@echo 'make demo          real digits to runs/demo/report.html, from nothing, at most 10 minutes on 2 cores'

@@ -44,7 +44,7 @@ std::vector<std::string> lines_of(std::istream& text) {
 }
 
 bool is_source(const fs::path& path) {
-  static const std::set<std::string> extensions = {".h", ".cpp", ".cu", ".cuh", ".py", ".cmake"};
+  static const std::set<std::string> extensions = {".h", ".cpp", ".cu", ".cuh", ".inc", ".py", ".cmake"};
   return extensions.contains(path.extension().string());
 }
 
