@@ -47,6 +47,7 @@ struct ConvExtents {
   std::int64_t x_pixels() const { return n * h * w; }
   std::int64_t y_pixels() const { return n * p * q; }
   int taps() const { return r * s; }
+  std::int64_t weights() const { return static_cast<std::int64_t>(groups) * k * taps() * c; }
 };
 
 // One channel per group (depthwise): no matrix product is left, each output is a sum over a window. depthwise.cu.

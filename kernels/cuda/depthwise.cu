@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(kThreads)
 void depthwise_forward(float* y, const float* x, const float* weight, const ConvExtents& e, const Epilogue& epilogue,
                        bool round, cudaStream_t stream) {
   const std::int64_t count = e.y_pixels() * e.groups * e.k;
-  with_index(std::max(count, e.x_pixels() * e.groups), [&](auto zero) {
+  with_index(std::max({count, e.x_pixels() * e.groups, e.weights()}), [&](auto zero) {
     using Index = decltype(zero);
     launch(round ? depthwise_forward_kernel<true, Index> : depthwise_forward_kernel<false, Index>, blocks_for(count),
            kThreads, 0, stream, y, x, weight, static_cast<Index>(count), e, epilogue);
@@ -112,7 +112,7 @@ void depthwise_forward(float* y, const float* x, const float* weight, const Conv
 void depthwise_input_grad(float* d_x, const float* d_y, const float* weight, const ConvExtents& e, bool round,
                           cudaStream_t stream) {
   const std::int64_t count = e.x_pixels() * e.groups;
-  with_index(std::max(count, e.y_pixels() * e.groups * e.k), [&](auto zero) {
+  with_index(std::max({count, e.y_pixels() * e.groups * e.k, e.weights()}), [&](auto zero) {
     using Index = decltype(zero);
     launch(round ? depthwise_input_grad_kernel<true, Index> : depthwise_input_grad_kernel<false, Index>,
            blocks_for(count), kThreads, 0, stream, d_x, d_y, weight, static_cast<Index>(count), e);
@@ -127,8 +127,8 @@ void depthwise_weight_grad(float* partial, const float* x, const float* d_y, con
                            bool round, cudaStream_t stream) {
   const int filter_tiles = (e.groups * e.k + 31) / 32;
   launch(round ? depthwise_weight_grad_kernel<true> : depthwise_weight_grad_kernel<false>,
-         static_cast<unsigned>(filter_tiles) * static_cast<unsigned>(e.taps() * parts), kThreads, 0, stream, partial, x,
-         d_y, e, parts, filter_tiles);
+         block_each(static_cast<std::int64_t>(filter_tiles) * e.taps() * parts), kThreads, 0, stream, partial, x, d_y,
+         e, parts, filter_tiles);
 }
 
 }  // namespace counterfoil::cuda

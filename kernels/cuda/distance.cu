@@ -138,7 +138,7 @@ void CudaBackend::nearest_row(View distance, View index, ConstView queries, Cons
   const bool cut = parts > 1;
   const std::size_t partials = cut ? static_cast<std::size_t>(parts * rows) : 0;
   const Scratch distances(device_, partials * sizeof(float)), indices(device_, partials * sizeof(int));
-  launch(nearest_row_part_kernel, static_cast<unsigned>(row_tiles * parts), kTileThreads, 0, stream_,
+  launch(nearest_row_part_kernel, block_each(row_tiles * parts), kTileThreads, 0, stream_,
          cut ? distances.as<float>() : distance.as<float>(), cut ? indices.as<int>() : index.as<int>(),
          rows_of("nearest_row", queries), rows_of("nearest_row", base), row_tiles, part_rows);
   if (!cut) return;

@@ -5,7 +5,8 @@
 
 #include "kernels/cuda/dialect.h"
 
-// How work is spread over a grid: kernels stride, so any grid is right and this one is large enough.
+// How work is spread over a grid: kernels stride, so any grid is right and blocks_for is large enough; or each block
+// has its own piece, which its number names.
 
 namespace counterfoil::cuda {
 
@@ -15,6 +16,13 @@ inline constexpr int kThreads = 256;  ///< of a block, where nothing asks for an
 inline unsigned blocks_for(std::int64_t items, int threads = kThreads) {
   constexpr std::int64_t kMost = 16 * 144;
   return static_cast<unsigned>(std::min((items + threads - 1) / threads, kMost));
+}
+
+/// A block for each piece. Throws Error where one launch cannot hold them.
+inline unsigned block_each(std::int64_t pieces) {
+  constexpr std::int64_t kMost = 0x7fffffff;
+  if (pieces > kMost) fail("cuda: work in {} blocks; one launch holds at most {}", pieces, kMost);
+  return static_cast<unsigned>(pieces);
 }
 
 #if defined(COUNTERFOIL_SIMT) || defined(__CUDACC__)

@@ -117,8 +117,8 @@ void CudaBackend::matmul(View y, ConstView a, ConstView b, bool transpose_a, boo
     const float *const left = a.as<float>(), *const right = b.as<float>();
     if (compute == Compute::f32 && e.rows <= 16 && depth <= 512) {
       const std::int64_t tiles = (e.rows + 15) / 16 * ((e.columns + 15) / 16) * e.matrices;
-      launch(matmul_v1_kernel, static_cast<unsigned>(tiles), 256, 0, stream_, to, left, right, e.rows, e.columns,
-             e.depth, transpose_a, transpose_b, epilogue);
+      launch(matmul_v1_kernel, block_each(tiles), 256, 0, stream_, to, left, right, e.rows, e.columns, e.depth,
+             transpose_a, transpose_b, epilogue);
     } else if (transpose_a && transpose_b) {
       launch_matmul<MatrixAlongRows, MatrixAlongDepth>(device_, stream_, to, left, right, e, epilogue, compute);
     } else if (transpose_a) {

@@ -27,7 +27,7 @@ struct Chunks {
   static Chunks of(const Shape& x, std::int64_t segments) {
     Chunks chunks{};
     chunks.rows = x.size() / x[3] / segments;
-    chunks.segments = static_cast<int>(segments);
+    chunks.segments = static_cast<int>(block_each(segments));
     chunks.channels = static_cast<int>(x[3]);
     for (chunks.lanes = 1; chunks.lanes < 32 && chunks.lanes < x[3];) chunks.lanes *= 2;
     chunks.tiles = (chunks.channels + chunks.lanes - 1) / chunks.lanes;
@@ -37,11 +37,7 @@ struct Chunks {
     chunks.count = static_cast<int>((chunks.rows + chunks.chunk_rows - 1) / chunks.chunk_rows);
     return chunks;
   }
-  unsigned grid() const {
-    const std::int64_t blocks = static_cast<std::int64_t>(tiles) * count * segments;
-    if (blocks > 0x7fffffff) fail("cuda: statistics in {} blocks; one launch holds at most {}", blocks, 0x7fffffff);
-    return static_cast<unsigned>(blocks);
-  }
+  unsigned grid() const { return block_each(static_cast<std::int64_t>(tiles) * count * segments); }
   std::int64_t partials() const { return static_cast<std::int64_t>(segments) * count * 2 * channels; }
   unsigned warps_grid() const { return blocks_for(static_cast<std::int64_t>(segments) * channels * 32); }
 };

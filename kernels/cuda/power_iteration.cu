@@ -104,7 +104,7 @@ void CudaBackend::power_iteration(View u, View v, ConstView weight, int iteratio
     return;
   }
   for (int iteration = 0; iteration < iterations; ++iteration) {
-    launch(power_iteration_columns_v2_kernel, static_cast<unsigned>((columns + 31) / 32), kThreads, 0, stream_, right,
+    launch(power_iteration_columns_v2_kernel, block_each((columns + 31) / 32), kThreads, 0, stream_, right,
            weight.as<float>(), left, rows, columns);
     launch(power_iteration_normalise_v2_kernel, 1, kThreads, 0, stream_, right, columns, least);
     launch(power_iteration_rows_v2_kernel, blocks_for(rows, 1), kThreads, 0, stream_, left, weight.as<float>(), right,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/epilogue.h"
+#include "kernels/cuda/grid.h"
 #include "kernels/cuda/tile_product.h"
 #include "kernels/cuda/vector.h"
 
@@ -146,20 +147,18 @@ struct TileGrid {
     return {row, column, i / parts, static_cast<int>(i % parts)};
   }
   /// Blocks of a launch. Throws Error where they pass what one launch can hold.
-  unsigned blocks(std::int64_t matrices) const {
-    const std::int64_t count = row_tiles * column_tiles * parts * matrices;
-    if (count > 0x7fffffff) fail("cuda: a product of {} tiles; one launch holds at most {}", count, 0x7fffffff);
-    return static_cast<unsigned>(count);
-  }
+  unsigned blocks(std::int64_t matrices) const { return block_each(row_tiles * column_tiles * parts * matrices); }
 
   template <typename Tile>
   static TileGrid make(std::int64_t rows, std::int64_t columns, std::int64_t depth, std::int64_t matrices) {
     TileGrid grid{(rows + Tile::kRows - 1) / Tile::kRows, (columns + Tile::kColumns - 1) / Tile::kColumns};
-    // About two blocks for each multiprocessor, and no part so short that its sums cost more than its products. A
-    // function of the extents alone: the same bits on every GPU.
-    constexpr std::int64_t kBlocks = 256, kLeast = 512, kMost = 1 << 30;
+    // About two blocks for each multiprocessor, and no part so short that its sums cost more than its products, or so
+    // long that an int does not hold a position in it behind 2^30 others (of an image's pixels). A function of the
+    // extents alone: the same bits on every GPU.
+    constexpr std::int64_t kBlocks = 256, kLeast = 512, kMost = 1 << 29;
     const std::int64_t tiles = std::max<std::int64_t>(1, grid.row_tiles * grid.column_tiles * matrices);
-    const std::int64_t parts = std::max({std::min(kBlocks / tiles, depth / kLeast), depth / kMost, std::int64_t{1}});
+    const std::int64_t parts =
+        std::max({std::min(kBlocks / tiles, depth / kLeast), (depth + kMost - 1) / kMost, std::int64_t{1}});
     const std::int64_t slices = (depth + Tile::kDepth - 1) / Tile::kDepth;
     grid.part_depth = static_cast<int>((slices + parts - 1) / parts * Tile::kDepth);
     grid.parts = grid.part_depth == 0 ? 1 : static_cast<int>((depth + grid.part_depth - 1) / grid.part_depth);

@@ -96,7 +96,7 @@ void CudaBackend::total_variation(View out, ConstView x, double beta) {
   // 16 elements a thread, or as many as make 256 parts.
   const int parts = static_cast<int>(std::clamp<std::int64_t>(size / (16 * kThreads), 1, 256));
   const Scratch partial(device_, static_cast<std::size_t>(images * parts) * sizeof(float));
-  launch(total_variation_part_kernel, static_cast<unsigned>(images * parts), kThreads, 0, stream_, partial.as<float>(),
+  launch(total_variation_part_kernel, block_each(images * parts), kThreads, 0, stream_, partial.as<float>(),
          x.as<float>(), lines, parts, static_cast<float>(beta));
   launch(total_variation_join_kernel, blocks_for(images * 32), kThreads, 0, stream_, out.as<float>(),
          partial.as<float>(), images, parts);

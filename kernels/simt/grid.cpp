@@ -105,7 +105,7 @@ class Pool {
 std::string run_grid(Launch& launch) {
   const std::uint64_t count = block_count(launch);
   Work work{launch, BlockOrder(launch.options, count), count};
-  if (const std::int64_t only = launch.options.only_block; only >= 0) {
+  if (const std::int64_t only = launch.options.only_block ? launch.options.only_block() : -1; only >= 0) {
     work.order = BlockOrder({}, count);
     work.next = static_cast<std::uint64_t>(only);
     work.count = std::min(count, static_cast<std::uint64_t>(only) + 1);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "kernels/simt/block.h"
+#include "kernels/simt/poison.h"
 #include "kernels/simt/simt.h"
 #include "kernels/simt/streams.h"
 #include "kernels/simt/symbols.h"
@@ -23,19 +24,14 @@ namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
 
-constexpr std::size_t kAlignment = 256;
-constexpr int kPoison = 0xff;
-
 /// Allocations by address.
 struct Heap {
   std::map<const std::byte*, std::size_t> blocks;
   std::size_t in_use = 0;
 
   void* allocate(std::size_t bytes) {
-    auto* const data = static_cast<std::byte*>(
-        ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{kAlignment}, std::nothrow));
+    std::byte* const data = allocate_poison(bytes);
     if (data == nullptr) return nullptr;
-    std::memset(data, kPoison, bytes);
     blocks.emplace(data, bytes);
     in_use += bytes;
     return data;
@@ -44,8 +40,8 @@ struct Heap {
     const auto found = blocks.find(static_cast<std::byte*>(data));
     if (found == blocks.end()) return false;
     in_use -= found->second;
+    release_poison(static_cast<std::byte*>(data), found->second);
     blocks.erase(found);
-    ::operator delete (data, std::align_val_t{kAlignment});
     return true;
   }
   /// Whether [data, data + bytes) lies in one block.
@@ -387,7 +383,13 @@ cudaError_t cudaMemsetAsync(void* target, int value, std::size_t bytes, cudaStre
   if (bytes == 0) return cudaSuccess;
   const bool fits = device_heap().holds(target, bytes);
   if (!fits) return noted(cudaErrorInvalidValue);
-  return enqueue(stream, [=] { std::memset(target, value, bytes); });
+  return enqueue(stream, [=] {
+    if ((value & 0xff) == kPoison) {
+      poison(static_cast<std::byte*>(target), bytes);
+    } else {
+      std::memset(target, value, bytes);
+    }
+  });
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {

@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include "kernels/simt/address_sanitizer.h"
+#include "kernels/simt/poison.h"
 
 namespace counterfoil::simt {
 namespace {
 
-constexpr int kPoison = 0xff;  // NaN as a float, -1 as an integer
 constexpr int kGuardFill = 0xa5;
 
 // AddressSanitizer watches the guards itself.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -20,10 +21,11 @@ enum class Schedule : std::uint8_t { ascending, descending, shuffled };
 
 struct Options {
   Schedule schedule = Schedule::ascending;
-  std::uint64_t seed = 0;        ///< of the shuffled schedule
-  bool memory_traffic = false;   ///< with the race check linked: count sectors and bank conflicts by source line
-  int workers = 0;               ///< OS threads over which blocks are spread; 0 means one per core, at most 16
-  std::int64_t only_block = -1;  ///< of each launch this block alone runs; for grids over more memory than there is
+  std::uint64_t seed = 0;       ///< of the shuffled schedule
+  bool memory_traffic = false;  ///< with the race check linked: count sectors and bank conflicts by source line
+  int workers = 0;              ///< OS threads over which blocks are spread; 0 means one per core, at most 16
+  /// Asked at each launch for the one block of it to run, for grids over more memory than there is; negative: for all.
+  std::function<std::int64_t()> only_block = nullptr;
 };
 
 /// Throws Error on a negative number of workers.

@@ -1,81 +1,20 @@
+#include "tests/cuda/huge.h"
+
 #include <cmath>
-#include <memory>
+#include <cstdint>
+#include <vector>
 
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-
-#include "kernels/backend.h"
-#include "kernels/cuda/cuda_device.h"
-#include "kernels/cuda/grid.h"
 #include "kernels/philox.h"
-#include "kernels/simt/simt.h"
 
-// Arrays of more than 2^31 elements, on kernels that find their elements in 64 bits. The arrays are address space: the
-// pages that nothing writes are the system's one page of zeros. Where an output is as large as that, one block of the
-// grid runs, the one that owns the element looked at; kernels stride over the grid, so it walks from end to end.
+// Elements and rows beyond 2^32.
 
 namespace counterfoil::cuda_test {
 namespace {
 
-constexpr std::int64_t k2To31 = std::int64_t{1} << 31, k2To32 = std::int64_t{1} << 32;
-
-/// Zeros of some type, of which the machine holds what was written.
-class Sparse {
- public:
-  Sparse(const Shape& shape, DType dtype) : bytes_(static_cast<std::size_t>(shape.size()) * size_of(dtype)) {
-    data_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (data_ == MAP_FAILED) return;
-    ::madvise(data_, bytes_, MADV_NOHUGEPAGE);  // a page for each element written, not 2 MiB
-    view_ = {data_, shape, dtype};
-  }
-  ~Sparse() {
-    if (data_ != MAP_FAILED) ::munmap(data_, bytes_);
-  }
-  Sparse(const Sparse&) = delete;
-  Sparse& operator=(const Sparse&) = delete;
-
-  bool there() const { return data_ != MAP_FAILED; }
-  const View& view() const { return view_; }
-  template <typename T = float>
-  T& at(std::int64_t i) const {
-    return view_.as<T>()[i];
-  }
-
- private:
-  std::size_t bytes_;
-  void* data_;
-  View view_;
-};
-
-#define SKIP_UNLESS(...)                     \
-  for (const Sparse* sparse : {__VA_ARGS__}) \
-    if (!sparse->there()) GTEST_SKIP() << "no address space for it"
-
-class CudaHuge : public testing::Test {
- protected:
-  void TearDown() override { simt::set_options({}); }
-
-  /// Runs a primitive, of each of its launches one block.
-  template <typename F>
-  void run(std::int64_t block, F&& primitive) {
-    simt::set_options({.only_block = block});
-    primitive(cuda::open().backend());
-    cuda::open().synchronize();
-    simt::set_options({});
-  }
-  template <typename F>
-  void run_all(F&& primitive) {
-    primitive(cuda::open().backend());
-    cuda::open().synchronize();
-  }
-
-  /// The block that owns an item of a strided loop over so many.
-  static std::int64_t owner(std::int64_t item, std::int64_t items, int threads = cuda::kThreads) {
-    return item / threads % cuda::blocks_for(items, threads);
-  }
-  /// Another item of the same block, one turn of the grid earlier.
-  static std::int64_t turn(std::int64_t items) { return std::int64_t{cuda::blocks_for(items)} * cuda::kThreads; }
-};
+/// Another item of the same block, one turn of the grid earlier.
+std::int64_t turn(std::int64_t items) {
+  return std::int64_t{cuda::blocks_for(items)} * cuda::kThreads;
+}
 
 constexpr std::int64_t kMany = k2To32 + 40000;  // a multiple of 4, that goes by vectors
 constexpr std::int64_t kOdd = k2To32 + 40001;
@@ -104,11 +43,11 @@ TEST_F(CudaHuge, ThreeArraysWithARest) {
 }
 
 TEST_F(CudaHuge, BinaryWithBroadcasting) {
-  const Shape shape{2, 32768, 40000}, middle{2, 1, 40000};
+  const Shape shape{2, 65536, 40000}, middle{2, 1, 40000};
   const Sparse out(shape, DType::f32), x(shape, DType::f32), y(middle, DType::f32);
   SKIP_UNLESS(&out, &x, &y);
-  const std::int64_t at = (32768 + 32767) * std::int64_t{40000} + 39998;
-  ASSERT_GT(at, k2To31);
+  const std::int64_t at = (65536 + 65535) * std::int64_t{40000} + 39998;
+  ASSERT_GT(at, k2To32);
   x.at(at) = 3;
   y.at(40000 + 39998) = 4;
   run(owner(at, shape.size()),
@@ -221,12 +160,87 @@ TEST_F(CudaHuge, GatherRows) {
   EXPECT_EQ(out.at(65536), 4);
 }
 
+TEST_F(CudaHuge, ScatterToAndFromFarRows) {
+  const std::int64_t rows = (k2To32 >> 8) + 2000, row = rows - 1, at = row * 256 + 7;
+  {  // To.
+    const std::int64_t count = 300;
+    const Sparse out({rows, 256}), x({count, 256}), index({count}, DType::i32);
+    SKIP_UNLESS(&out, &x, &index);
+    for (std::int64_t m = 0; m < count; ++m) index.at<std::int32_t>(m) = -1;
+    for (const std::int64_t m : {count - 3, count - 1}) {
+      index.at<std::int32_t>(m) = static_cast<std::int32_t>(row);
+      x.at(m * 256 + 7) = static_cast<float>(m);
+    }
+    run({-1, -1, -1, -1, owner(at, rows * 256)},  // the sums come behind the sort
+        [&](Backend& backend) { backend.scatter_add_rows(out.view(), x.view(), index.view()); });
+    EXPECT_EQ(out.at(at), static_cast<float>(2 * count - 4));
+  }
+  // From.
+  const Sparse out({10, 256}), x({rows, 256}), index({rows}, DType::i32);
+  SKIP_UNLESS(&out, &x, &index);
+  for (std::int64_t m = 0; m < row; ++m) index.at<std::int32_t>(m) = -1;
+  index.at<std::int32_t>(row) = 9;
+  x.at(at) = 3;
+  run_all([&](Backend& backend) { backend.scatter_add_rows(out.view(), x.view(), index.view()); });
+  EXPECT_EQ(out.at(9 * 256 + 7), 3);
+}
+
+TEST_F(CudaHuge, Dropout) {
+  const std::int64_t images = (k2To32 >> 8) + 2000, count = images * 256, at = count - 2;
+  const Sparse out({images, 8, 8, 4}), x({images, 8, 8, 4});
+  SKIP_UNLESS(&out, &x);
+  const std::uint32_t half = philox::keep_threshold(0.5);
+  for (std::uint64_t stream = 0; stream < 4; ++stream) {
+    const RandomKey key{5, stream};
+    const auto kept = [&](std::int64_t word) {
+      return philox::keep(philox::word(key, static_cast<std::uint64_t>(word)), half) ? 6.0f : 0.0f;
+    };
+    x.at(at) = 3;
+    run(owner(at / 4, count / 4 + 2),
+        [&](Backend& backend) { backend.dropout(out.view(), x.view(), key, 0, 0.5, false); });
+    EXPECT_EQ(out.at(at), kept(at));
+    // One word for each channel of an image: those of the last, and its elements.
+    const std::int64_t planes = images * 4, plane = planes - 2;
+    run({owner(plane / 4, planes / 4 + 2), owner(at, count)},
+        [&](Backend& backend) { backend.dropout(out.view(), x.view(), key, 0, 0.5, true); });
+    EXPECT_EQ(out.at(at), kept(plane));
+  }
+}
+
+TEST_F(CudaHuge, OneParameterOfAnOptimiser) {
+  const Sparse parameter({kMany}), gradient({kMany}), velocity({kMany});
+  SKIP_UNLESS(&parameter, &gradient, &velocity);
+  const std::int64_t at = kMany - 3;
+  parameter.at(at) = 1;
+  gradient.at(at) = 2;
+  velocity.at(at) = 4;
+  const View parameters[] = {parameter.view()}, velocities[] = {velocity.view()};
+  const ConstView gradients[] = {gradient.view()};
+  run(at / (16 * cuda::kThreads), [&](Backend& backend) {
+    backend.sgd(parameters, gradients, velocities, {.learning_rate = 0.5, .momentum = 0.25});
+  });
+  EXPECT_EQ(velocity.at(at), 3);
+  EXPECT_EQ(parameter.at(at), -0.5f);
+}
+
+TEST_F(CudaHuge, OneSumOfEverything) {
+  const Sparse x({kMany}), out({1});
+  SKIP_UNLESS(&x, &out);
+  x.at(kMany - 1) = 3;
+  // The other blocks' sums are those of the scratch memory that the primitive will be lent: nothing.
+  void* const scratch = cuda::open().allocate(1024 * sizeof(float));
+  run_all([&](Backend& backend) { backend.fill({scratch, {1024}, DType::f32}, 0); });
+  cuda::open().release(scratch, 1024 * sizeof(float));
+  run({1023, 0}, [&](Backend& backend) { backend.reduce(ReduceOp::sum, out.view(), x.view()); });
+  EXPECT_EQ(out.at(0), 3);
+}
+
 TEST_F(CudaHuge, ReductionsAlongRows) {
-  const std::int64_t rows = 1025, columns = (std::int64_t{1} << 21) + 3;
+  const std::int64_t rows = 2050, columns = (std::int64_t{1} << 21) + 3;
   const Sparse x({rows, columns}, DType::f32), out({rows, 1}, DType::f32), index({rows}, DType::i32);
   SKIP_UNLESS(&x, &out, &index);
   const std::int64_t row = rows - 1, base = row * columns;
-  ASSERT_GT(base, k2To31);
+  ASSERT_GT(base, k2To32);
   x.at(base) = 1;
   x.at(base + columns / 2) = -2;
   x.at(base + columns - 1) = 8;
@@ -248,11 +262,11 @@ TEST_F(CudaHuge, ReductionsAlongRows) {
 }
 
 TEST_F(CudaHuge, ReductionsOfColumns) {
-  const std::int64_t outer = 3, count = 32768, inner = 32768 + 64;
+  const std::int64_t outer = 3, count = 65536, inner = 32768 + 64;
   const Sparse x({outer, count, inner}, DType::f32), out({outer, 1, inner}, DType::f32);
   SKIP_UNLESS(&x, &out);
   const std::int64_t column = 32768 + 40, base = 2 * count * inner + column;
-  ASSERT_GT(base, k2To31);
+  ASSERT_GT(base, k2To32);
   x.at(base) = 1;
   x.at(base + 1000 * inner) = 2;
   x.at(base + (count - 1) * inner) = 4;
@@ -264,32 +278,32 @@ TEST_F(CudaHuge, ReductionsOfColumns) {
 
 TEST_F(CudaHuge, ImagesReadFarApart) {
   const std::int64_t side = 32768;
-  const Sparse x({3, side, side, 1}, DType::f32);
+  const Sparse x({5, side, side, 1}, DType::f32);
   SKIP_UNLESS(&x);
-  const Sparse y({3, 2, 2, 1}, DType::f32), index({3, 2, 2, 1}, DType::i32);
-  const std::int64_t far = (2 * side + side / 2) * side + side / 2;  // the third image's pixel (side / 2, side / 2)
-  ASSERT_GT(far, k2To31);
+  const Sparse y({5, 2, 2, 1}, DType::f32), index({5, 2, 2, 1}, DType::i32);
+  const std::int64_t far = (4 * side + side / 2) * side + side / 2;  // the fifth image's pixel (side / 2, side / 2)
+  ASSERT_GT(far, k2To32);
   x.at(far) = 8;
   PoolGeometry geometry = PoolGeometry::square(2, static_cast<int>(side / 2));
   run_all([&](Backend& backend) { backend.max_pool(y.view(), index.view(), x.view(), geometry); });
-  EXPECT_EQ(y.at(11), 8);
-  EXPECT_EQ(index.at<std::int32_t>(11), far - 2 * side * side);
-  y.at(11) = 0;
+  EXPECT_EQ(y.at(19), 8);
+  EXPECT_EQ(index.at<std::int32_t>(19), far - 4 * side * side);
+  y.at(19) = 0;
   run_all([&](Backend& backend) { backend.avg_pool(y.view(), x.view(), geometry); });
-  EXPECT_EQ(y.at(11), 2);
+  EXPECT_EQ(y.at(19), 2);
   run_all([&](Backend& backend) { backend.pool_gather(y.view(), x.view(), index.view()); });
-  EXPECT_EQ(y.at(11), 8);
-  y.at(11) = 0;
+  EXPECT_EQ(y.at(19), 8);
+  y.at(19) = 0;
   run_all([&](Backend& backend) { backend.resize(y.view(), x.view(), ResizeMode::nearest); });
-  EXPECT_EQ(y.at(11), 8);
+  EXPECT_EQ(y.at(19), 8);
   const Sparse weight({1, 2, 2, 1}, DType::f32);
   weight.at(0) = 0.25;
-  y.at(11) = 0;
+  y.at(19) = 0;
   const Conv2dGeometry convolution = Conv2dGeometry::square(static_cast<int>(side / 2), 0);
   run_all([&](Backend& backend) {
     backend.conv2d(y.view(), x.view(), weight.view(), {}, convolution, Activation::identity, 0);
   });
-  EXPECT_EQ(y.at(11), 2);
+  EXPECT_EQ(y.at(19), 2);
 }
 
 }  // namespace

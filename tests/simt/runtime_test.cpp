@@ -1,9 +1,11 @@
 #include "kernels/simt/runtime.h"
 
 #include <cstdlib>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "kernels/simt/simt.h"
 #include "tests/simt/correct.h"
@@ -51,6 +53,37 @@ TEST_F(Runtime, NothingRunsBeforeSomethingWaits) {
   EXPECT_EQ(cudaStreamSynchronize(streams_[0]), cudaSuccess);
   EXPECT_EQ(value, 1);
   EXPECT_EQ(cudaStreamQuery(streams_[0]), cudaSuccess);
+}
+
+/// Pages of this process that lie in memory, in bytes.
+std::size_t resident_bytes() {
+  std::size_t all = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(Runtime, LargeMemoryIsPoisonAndTakesNoneUntilItIsWritten) {
+  constexpr std::size_t kBytes = (std::size_t{2} << 30) + 4097;
+  constexpr unsigned char kPoison = 0xff;
+  const std::size_t before = resident_bytes();
+  unsigned char* data = nullptr;
+  ASSERT_EQ(cudaMalloc(&data, kBytes), cudaSuccess);
+  const std::size_t places[] = {0, 4095, (std::size_t{64} << 20) - 1, std::size_t{64} << 20, kBytes / 2, kBytes - 1};
+  for (const std::size_t place : places) {
+    ASSERT_EQ(data[place], kPoison) << place;
+    data[place] = 7;
+  }
+  for (const std::size_t place : places) EXPECT_EQ(data[place], 7) << place;
+  EXPECT_EQ(data[1], kPoison);
+  EXPECT_EQ(data[kBytes / 2 + 1], kPoison);
+  // All but the ends becomes poison again.
+  ASSERT_EQ(cudaMemsetAsync(data + 1, -1, kBytes - 2, streams_[0]), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(streams_[0]), cudaSuccess);
+  for (const std::size_t place : places) {
+    EXPECT_EQ(data[place], place == 0 || place == kBytes - 1 ? 7 : kPoison) << place;
+  }
+  EXPECT_LT(resident_bytes() - before, std::size_t{256} << 20);
+  EXPECT_EQ(cudaFree(data), cudaSuccess);
 }
 
 TEST_F(Runtime, EventsOrderStreams) {
