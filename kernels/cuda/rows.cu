@@ -33,10 +33,11 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// Each element of out owned by a thread that looks at every index: one launch, M reads (of one line of cache each) per
-/// element. For few indices.
+/// The first version: each element of out owned by a thread that looks at every index. One launch, but M comparisons an
+/// element: 2^26 of them keep an A100 busy for some 25 us, as long as the second version's six launches take whatever
+/// they do. It runs where there are fewer.
 __global__ void __launch_bounds__(kThreads)
-    scatter_add_rows_kernel_v1(float* __restrict__ out, const float* __restrict__ x,
+    scatter_add_rows_v1_kernel(float* __restrict__ out, const float* __restrict__ x,
                                const std::int32_t* __restrict__ index, std::int64_t n, std::int64_t width,
                                std::int64_t count) {
   for (std::int64_t i = first_item(); i < n; i += item_stride()) {
@@ -49,19 +50,20 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// For many indices, a counting sort: how often each row is named; where its list begins; its list in any order; the
-// list in ascending order; the sums. The atomics' order shows only in the unordered list.
+// The second version, a counting sort: how often each row is named; where its list begins; its list in any order; the
+// list in ascending order; the sums. x and out are read and written once, beside some 60 bytes an index. The atomics'
+// order shows only in the unordered list.
 
-__global__ void __launch_bounds__(kThreads)
-    scatter_count_kernel(int* counts, const std::int32_t* __restrict__ index, std::int64_t count, std::int64_t rows) {
+__global__ void __launch_bounds__(kThreads) scatter_count_v2_kernel(int* counts, const std::int32_t* __restrict__ index,
+                                                                    std::int64_t count, std::int64_t rows) {
   for (std::int64_t m = first_item(); m < count; m += item_stride()) {
     if (index[m] >= 0 && index[m] < rows) atomicAdd(&counts[index[m]], 1);
   }
 }
 
 /// One block: starts[i] = counts[0] + ... + counts[i - 1], for i up to `rows`; cursors are the same.
-__global__ void __launch_bounds__(1024) scatter_scan_kernel(int* __restrict__ starts, int* __restrict__ cursors,
-                                                            const int* __restrict__ counts, std::int64_t rows) {
+__global__ void __launch_bounds__(1024) scatter_scan_v2_kernel(int* __restrict__ starts, int* __restrict__ cursors,
+                                                               const int* __restrict__ counts, std::int64_t rows) {
   SHARED_ARRAY(int, sums, [1024]);
   const auto me = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   // Each thread adds up a stretch of its own; the stretches' sums are scanned in place.
@@ -87,8 +89,8 @@ __global__ void __launch_bounds__(1024) scatter_scan_kernel(int* __restrict__ st
 }
 
 __global__ void __launch_bounds__(kThreads)
-    scatter_list_kernel(int* __restrict__ list, int* cursors, const std::int32_t* __restrict__ index,
-                        std::int64_t count, std::int64_t rows) {
+    scatter_list_v2_kernel(int* __restrict__ list, int* cursors, const std::int32_t* __restrict__ index,
+                           std::int64_t count, std::int64_t rows) {
   for (std::int64_t m = first_item(); m < count; m += item_stride()) {
     if (index[m] >= 0 && index[m] < rows) list[atomicAdd(&cursors[index[m]], 1)] = static_cast<int>(m);
   }
@@ -96,8 +98,8 @@ __global__ void __launch_bounds__(kThreads)
 
 /// An element's place in its row's list is the number of smaller ones there.
 __global__ void __launch_bounds__(kThreads)
-    scatter_order_kernel(int* __restrict__ ordered, const int* __restrict__ list, const int* __restrict__ starts,
-                         const std::int32_t* __restrict__ index, std::int64_t rows) {
+    scatter_order_v2_kernel(int* __restrict__ ordered, const int* __restrict__ list, const int* __restrict__ starts,
+                            const std::int32_t* __restrict__ index, std::int64_t rows) {
   const std::int64_t count = starts[rows];
   for (std::int64_t i = first_item(); i < count; i += item_stride()) {
     const int m = list[i], row = index[m], begin = starts[row], end = starts[row + 1];
@@ -108,8 +110,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads)
-    scatter_sum_kernel(float* __restrict__ out, const float* __restrict__ x, const int* __restrict__ ordered,
-                       const int* __restrict__ starts, std::int64_t n, std::int64_t width) {
+    scatter_sum_v2_kernel(float* __restrict__ out, const float* __restrict__ x, const int* __restrict__ ordered,
+                          const int* __restrict__ starts, std::int64_t n, std::int64_t width) {
   for (std::int64_t i = first_item(); i < n; i += item_stride()) {
     const std::int64_t row = i / width, column = i - row * width;
     float sum = 0;
@@ -140,9 +142,9 @@ void CudaBackend::scatter_add_rows(View out, ConstView x, ConstView index) {
   const std::int64_t rows = out.shape[0], width = out.shape.with(0, 1).size(), count = index.size(), n = out.size();
   const auto* const row_of = index.as<std::int32_t>();
   if (n == 0) return;
-  constexpr std::int64_t kFew = 256;
-  if (count <= kFew) {
-    launch(scatter_add_rows_kernel_v1, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), row_of, n,
+  constexpr std::int64_t kFew = 256, kFewComparisons = 1 << 26;
+  if (count <= kFew && count * n <= kFewComparisons) {
+    launch(scatter_add_rows_v1_kernel, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), row_of, n,
            width, count);
     return;
   }
@@ -152,11 +154,11 @@ void CudaBackend::scatter_add_rows(View out, ConstView x, ConstView index) {
   int *const starts = counts + rows, *const cursors = starts + rows + 1, *const list = cursors + rows,
              *const ordered = list + count;
   check(cudaMemsetAsync(counts, 0, static_cast<std::size_t>(rows) * sizeof(int), stream_), "cudaMemsetAsync");
-  launch(scatter_count_kernel, blocks_for(count), kThreads, 0, stream_, counts, row_of, count, rows);
-  launch(scatter_scan_kernel, 1, rows < 1024 ? kThreads : 1024, 0, stream_, starts, cursors, counts, rows);
-  launch(scatter_list_kernel, blocks_for(count), kThreads, 0, stream_, list, cursors, row_of, count, rows);
-  launch(scatter_order_kernel, blocks_for(count), kThreads, 0, stream_, ordered, list, starts, row_of, rows);
-  launch(scatter_sum_kernel, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), ordered, starts, n,
+  launch(scatter_count_v2_kernel, blocks_for(count), kThreads, 0, stream_, counts, row_of, count, rows);
+  launch(scatter_scan_v2_kernel, 1, rows < 1024 ? kThreads : 1024, 0, stream_, starts, cursors, counts, rows);
+  launch(scatter_list_v2_kernel, blocks_for(count), kThreads, 0, stream_, list, cursors, row_of, count, rows);
+  launch(scatter_order_v2_kernel, blocks_for(count), kThreads, 0, stream_, ordered, list, starts, row_of, rows);
+  launch(scatter_sum_v2_kernel, blocks_for(n), kThreads, 0, stream_, out.as<float>(), x.as<float>(), ordered, starts, n,
          width);
 }
 

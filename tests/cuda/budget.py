@@ -1,5 +1,7 @@
-"""Compares what nvcc made of each kernel with the committed table. `budget.py OBJECTS TABLE` checks; with --write the table
-is made anew. OBJECTS is the folder of nvcc's objects, each with ptxas's report beside it.
+"""Compares what nvcc made of each kernel with the committed table. `budget.py OBJECTS TABLE --nvcc PROGRAM` checks; with
+--write the table is made anew. OBJECTS is the folder of nvcc's objects, each with ptxas's report beside it. No kernel may
+spill, whatever the table says. The table is that of one release of nvcc, which its first line names; another allots registers
+its own way, and nothing is compared.
 
 A row is a kernel in one of its sizes (a tile, a width, the lanes of a row, 64bit for positions in 64 bits; other template
 arguments share a row), the threads of its block and
@@ -102,6 +104,19 @@ def measured(folder):
     return table
 
 
+def release_of(nvcc):
+    """'nvcc-13.0.88'"""
+    text = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=True).stdout
+    return "nvcc-" + re.search(r"V(\d+\.\d+\.\d+)", text)[1]
+
+
+def spills_of(found):
+    for kernel, row in sorted(found.items()):
+        for architecture in sorted(row.keys() - {"ptx", "threads"}):
+            if row[architecture][2] > 0:
+                yield f"{kernel} {architecture}: spills {row[architecture][2]} bytes"
+
+
 def read(table):
     """{row: {column: numbers}} of the committed table."""
     header, *rows = (line.split() for line in table.read_text().splitlines())
@@ -129,15 +144,20 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("objects", type=pathlib.Path)
     parser.add_argument("table", type=pathlib.Path)
+    parser.add_argument("--nvcc", default="nvcc")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    found = measured(arguments.objects)
+    found, release = measured(arguments.objects), release_of(arguments.nvcc)
     if not found:
         sys.exit(f"{arguments.objects}: no reports of ptxas")
-    if not arguments.write:
-        sys.exit("\n".join(complaints_of(found, read(arguments.table))) or None)
+    if not arguments.write and release != (wanted := arguments.table.read_text().split()[0]):
+        print(f"{arguments.table.name} is that of {wanted}, not of {release}: nothing compared")
+        return
+    complaints = [*spills_of(found), *(() if arguments.write else complaints_of(found, read(arguments.table)))]
+    if complaints or not arguments.write:
+        sys.exit("\n".join(complaints) or None)
     columns = ["threads"] + sorted({column for row in found.values() for column in row} - {"threads", "ptx"}) + ["ptx"]
-    rows = [" ".join(["kernel"] + columns)]
+    rows = [" ".join([release] + columns)]
     for kernel, row in sorted(found.items()):
         rows.append(" ".join([kernel] + ["/".join(map(str, row[column])) for column in columns]))
     arguments.table.write_text("\n".join(rows) + "\n")

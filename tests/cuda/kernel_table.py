@@ -1,11 +1,10 @@
-"""The table of every kernel in docs/kernels.md: its roofline on two GPUs, from model.txt and published peaks, and what the
-compiler made of it, from budget.txt. `kernel_table.py PAGE` rewrites the table between the page's two markers; with --check
-it only says whether the page has it."""
+"""The table of every kernel in docs/kernels.md: its roofline on two GPUs, from kernel_model.cpp and published peaks, and what
+the compiler made of it, from budget.txt. `kernel_model | kernel_table.py PAGE` rewrites the table between the page's two
+markers; with --check it only says whether the page has it."""
 
 import argparse
 import math
 import pathlib
-import re
 import sys
 
 import budget
@@ -18,18 +17,15 @@ GPUS = {"sm_80": {"f32": 19.5e12, "bf16": 312e12, "memory": 1.555e12, "shared": 
         "sm_90": {"f32": 67e12, "bf16": 989e12, "memory": 3.35e12, "shared": 228 * 1024}}
 
 
-def read_model(path):
+def read_model(lines):
     """{kernel: (title of its section, unit, flops, bytes)}"""
     model, title = {}, ""
-    for line in path.read_text().splitlines():
+    for line in lines:
         if line.startswith("# "):
-            title = line[2:]
+            title = line[2:].strip()
         elif "|" in line:
-            kernel, unit, *numbers = (cell.strip() for cell in line.split("|"))
-            if not all(re.fullmatch(r"[\d.+*/() ]+", number) for number in numbers):
-                sys.exit(f"{path.name}: {kernel}: expected arithmetic, found {numbers}")
-            flops, moved = (eval(number, {"__builtins__": {}}) for number in numbers)
-            model[kernel] = (title, unit, flops, moved)
+            kernel, unit, flops, moved = (cell.strip() for cell in line.split("|"))
+            model[kernel] = (title, unit, float(flops), float(moved))
     return model
 
 
@@ -77,7 +73,7 @@ def table(rows, model):
         elif "64bit" not in row:
             lines.append((list(model).index(key), model[key][0], cells_of(row, usage, *model[key][1:])))
     if missing or model.keys() - used:
-        sys.exit(f"model.txt: no line for {missing}; no kernel for {sorted(model.keys() - used)}")
+        sys.exit(f"kernel_model.cpp: no line for {missing}; no kernel for {sorted(model.keys() - used)}")
     text, title = "", None
     for _, section, cells in sorted(lines, key=lambda line: line[0]):
         if section != title:
@@ -92,7 +88,7 @@ def main():
     parser.add_argument("page", type=pathlib.Path)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    made = table(budget.read(HERE / "budget.txt"), read_model(HERE / "model.txt"))
+    made = table(budget.read(HERE / "budget.txt"), read_model(sys.stdin))
     text = arguments.page.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"{arguments.page}: expected one '{BEGIN.strip()}' and one '{END.strip()}'")
@@ -101,7 +97,7 @@ def main():
     if not arguments.check:
         arguments.page.write_text(wanted)
     elif text != wanted:
-        sys.exit(f"{arguments.page}: the table is not that of budget.txt and model.txt; run tests/cuda/kernel_table.py {arguments.page}")
+        sys.exit(f"{arguments.page}: the table is not that of budget.txt and kernel_model.cpp; run kernel_model | tests/cuda/kernel_table.py {arguments.page}")
 
 
 if __name__ == "__main__":
