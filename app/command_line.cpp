@@ -15,7 +15,6 @@
 #include "app/training_loop.h"
 #include "kernels/device.h"
 #include "kernels/error.h"
-#include "kernels/route.h"
 #include "tensor/nearest_name.h"
 
 namespace counterfoil::app {
@@ -115,6 +114,15 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
   }
 }
 
+// The flags have the names and the help of the keys of `train`.
+void add_where(CLI::App& command, Where& where) {
+  RunConfig defaults;
+  nn::Keys keys;
+  defaults.declare(keys);
+  for (const auto& [name, field] : {std::pair{"device", &where.device}, {"route", &where.route}})
+    command.add_option(flag_of(name), *field, keys.at(name).help)->type_name("");
+}
+
 void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
   CLI::App* command = program.add_subcommand("explain", "draw the foils of images with a trained explainer");
   command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
@@ -133,7 +141,7 @@ void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action)
                    "class to explain towards, of a method that can choose; default: of each image the class that the "
                    "classifier finds most likely after the one it decides")
       ->type_name("CLASS");
-  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  add_where(*command, arguments.where);
   command->footer(R"(
   counterfoil explain --run runs/syce --input three.png --output foil.png
   counterfoil explain --run runs/syce --input three.png eight.png --output foils.safetensors
@@ -160,7 +168,7 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
   command->add_option("--markdown", arguments.markdown, "file to write a table of them to")->type_name("FILE");
-  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  add_where(*command, arguments.where);
   command->footer(R"(
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json syce.json
   counterfoil evaluate --run runs/syce runs/cyce --embedding runs/embedding --json both.json
@@ -177,7 +185,7 @@ void add_report(CLI::App& program, ReportArguments& arguments, Action& action) {
   command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 6)")
       ->check(CLI::Range(1, 1000))
       ->type_name("");
-  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  add_where(*command, arguments.where);
   command->footer("\n  counterfoil report --run runs/syce --evaluation syce.json --output report.html");
   command->callback([&] { action = [&] { return report_command(arguments); }; });
 }
@@ -192,7 +200,7 @@ void add_panel(CLI::App& program, PanelArguments& arguments, Action& action) {
   command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 4)")
       ->check(CLI::Range(1, 1000))
       ->type_name("");
-  command->add_option("--device", arguments.device, "where to compute")->type_name("");
+  add_where(*command, arguments.where);
   command->footer(R"(
   counterfoil panel --run runs/syce runs/cyce --output panel.png
 
@@ -212,28 +220,19 @@ void add_methods(CLI::App& program, MethodsArguments& arguments, Action& action)
 void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& action) {
   CLI::App* command =
       program.add_subcommand("selftest", "run every primitive on a device and compare with the reference");
-  command->add_option("--device", arguments.device, "device to test")->type_name("");
+  add_where(*command, arguments.where);
   command->add_option("--only", arguments.only, "only cases with this in their name")->type_name("");
   command->footer("\n  counterfoil selftest --device cpu --only conv2d");
   command->callback([&] { action = [&] { return selftest_command(arguments); }; });
 }
 
 // Of every command that computes.
-struct HowToCompute {
-  std::filesystem::path trace;
-  std::string route;
-};
-
-void add_how_to_compute(CLI::App& program, HowToCompute& how) {
+void add_trace(CLI::App& program, std::filesystem::path& trace) {
   for (CLI::App* command : program.get_subcommands({})) {
     std::vector<CLI::App*> leaves = command->get_subcommands({});
     if (leaves.empty()) leaves.push_back(command);
     for (CLI::App* leaf : leaves) {
-      leaf->add_option("--trace", how.trace, "what ran when, for Perfetto and chrome://tracing")->type_name("FILE");
-      leaf->add_option("--route", how.route,
-                       "matrix products and convolutions of cuda and simt: own, vendor, vendor-tf32, benchmark:FILE or "
-                       "table:FILE (default vendor on cuda where cuDNN is found, else own)")
-          ->type_name("");
+      leaf->add_option("--trace", trace, "what ran when, for Perfetto and chrome://tracing")->type_name("FILE");
     }
   }
 }
@@ -261,8 +260,8 @@ int parse_and_run(int argc, const char* const* argv) {
   add_report(program, report, action);
   add_panel(program, panel, action);
   add_selftest(program, selftest, action);
-  HowToCompute how;
-  add_how_to_compute(program, how);
+  std::filesystem::path trace;
+  add_trace(program, trace);
   add_methods(program, methods, action);
   program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
   for (CLI::App* command : program.get_subcommands({})) {
@@ -282,8 +281,7 @@ int parse_and_run(int argc, const char* const* argv) {
     fail("{}", error.what());
   }
   refuse_extras(program);
-  set_route_of_opened_devices(how.route);
-  return run_traced(how.trace, action);
+  return run_traced(trace, action);
 }
 
 int complain(int status, const std::string& message) {

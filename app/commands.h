@@ -11,6 +11,11 @@
 
 namespace counterfoil::app {
 
+/// Where and how to compute, of all but training, for which they are keys.
+struct Where {
+  std::string device = "auto", route = "auto";
+};
+
 struct TrainArguments {
   std::string kind;
   std::filesystem::path out;
@@ -27,7 +32,7 @@ struct ExplainArguments {
   std::vector<std::filesystem::path> input;
   std::filesystem::path output;
   std::string target;  ///< name of the class to explain towards; empty: the runner-up of each image
-  std::string device = "auto";
+  Where where;
 };
 int explain_command(const ExplainArguments& arguments);
 
@@ -35,14 +40,14 @@ struct EvaluateArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path embedding, json, markdown;  ///< may be empty
   std::int64_t images = 0;                          ///< how many test images, from the first; 0: all
-  std::string device = "auto";
+  Where where;
 };
 int evaluate_command(const EvaluateArguments& arguments);
 
 struct ReportArguments {
   std::filesystem::path run, evaluation, output;  ///< evaluation may be empty
   std::int64_t images_per_class = 6;
-  std::string device = "auto";
+  Where where;
 };
 int report_command(const ReportArguments& arguments);
 
@@ -50,7 +55,7 @@ struct PanelArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path output;
   std::int64_t images_per_class = 4;
-  std::string device = "auto";
+  Where where;
 };
 int panel_command(const PanelArguments& arguments);
 
@@ -62,7 +67,7 @@ int methods_command(const MethodsArguments& arguments);
 int metrics_command();
 
 struct SelftestArguments {
-  std::string device = "auto";
+  Where where;
   std::string only;  ///< part of the names of the cases to run; empty: all
 };
 /// 0 when every case passed, 1 otherwise.

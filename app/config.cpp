@@ -69,6 +69,9 @@ void RunConfig::declare(nn::Keys& keys) {
   keys.add("checkpoint_every", checkpoint_every, 1, std::int64_t{1} << 40, "steps between checkpoints");
   keys.add("threads", threads, 0, 256, "CPU threads, 0: as many as the machine has; results never depend on it");
   keys.add("device", device, device_names(), "where to compute");
+  keys.add("route", route,
+           "how cuda and simt compute matrix products and convolutions: own, vendor, vendor-tf32, benchmark:FILE, "
+           "table:FILE, or auto: vendor on cuda where cuDNN is found, else own");
 }
 
 Settings::Settings(const Kind& kind) : kind_(kind), recipe_(kind.recipe()) {
@@ -114,7 +117,7 @@ std::string Settings::to_toml(bool results_only) const {
 }
 
 bool Settings::may_change_on_resume(const std::string& key) {
-  return key == "steps" || key == "checkpoint_every" || key == "threads" || key == "device";
+  return key == "steps" || key == "checkpoint_every" || key == "threads" || key == "device" || key == "route";
 }
 
 std::string kind_of_toml(const std::string& text, const std::string& name) {

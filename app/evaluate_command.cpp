@@ -4,8 +4,8 @@
 
 #include "app/commands.h"
 #include "app/evaluation.h"
-#include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "metrics/embedding.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -33,7 +33,7 @@ void print(const Evaluation& evaluation) {
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
-  Device& device = open_device(arguments.device);
+  Device& device = open_device(arguments.where.device, arguments.where.route);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
   const data::Dataset test = common_test_images(explainers, arguments.runs);

@@ -7,8 +7,8 @@
 #include "app/progress.h"
 #include "app/report.h"
 #include "data/image_file.h"
-#include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -113,7 +113,7 @@ void write_pictures(const std::filesystem::path& folder, const std::vector<std::
 
 int explain_command(const ExplainArguments& arguments) {
   const Form form = form_of(arguments.output);
-  Device& device = open_device(arguments.device);
+  Device& device = open_device(arguments.where.device, arguments.where.route);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const Queries queries = read_inputs(arguments.input, explained.run.data.splits.train, device);
   if (form == Form::picture && queries.names.size() > 1) {

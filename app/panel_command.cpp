@@ -4,14 +4,14 @@
 #include "app/explaining.h"
 #include "app/picture_grid.h"
 #include "app/report.h"
-#include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
 
 int panel_command(const PanelArguments& arguments) {
-  Device& device = open_device(arguments.device);
+  Device& device = open_device(arguments.where.device, arguments.where.route);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
   const Tensor images = common_test_images(explainers, arguments.runs).all_images(device);

@@ -10,8 +10,8 @@
 #include "app/commands.h"
 #include "app/explaining.h"
 #include "app/report.h"
-#include "kernels/device.h"
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 
@@ -130,7 +130,7 @@ std::string question(const ExplainerRun& explained) {
 }  // namespace
 
 int report_command(const ReportArguments& arguments) {
-  Device& device = open_device(arguments.device);
+  Device& device = open_device(arguments.where.device, arguments.where.route);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const data::Dataset test = test_images(explained.run, arguments.run);
   const Tensor images = test.all_images(device);

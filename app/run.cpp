@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "kernels/error.h"
+#include "kernels/route.h"
 #include "methods/classifier_training.h"
 #include "methods/one_against_all.h"
 #include "tensor/nearest_name.h"
@@ -84,7 +85,7 @@ Run build_run(std::unique_ptr<Settings> settings) {
   Run run;
   run.settings = std::move(settings);
   const RunConfig& config = run.settings->run();
-  run.device = &open_device(config.device);
+  run.device = &open_device(config.device, config.route);
   run.data = data::split(data::open_source(config.data), {config.split, static_cast<std::uint64_t>(config.split_seed)});
   make_trainable(run);
   return run;

@@ -22,11 +22,6 @@ Variable separable_filter_backward(const Variable& d_y, const Tensor& row_taps, 
                 });
 }
 
-Variable gaussian_blur(const Variable& x, double sigma, Border border) {
-  const Tensor taps = gaussian_taps(sigma, x.dtype(), x.device());
-  return separable_filter(x, taps, taps, border);
-}
-
 Tensor gaussian_taps(double sigma, DType dtype, Device& device) {
   if (!(sigma > 0) || sigma > 1e4) fail("gaussian_taps: sigma {} is not in (0, 10000]", sigma);
   const int radius = static_cast<int>(std::ceil(3 * sigma));
@@ -40,6 +35,10 @@ Tensor gaussian_taps(double sigma, DType dtype, Device& device) {
   const Shape shape{2 * radius + 1};
   if (dtype == DType::f64) return Tensor::from(taps, shape, device);
   return Tensor::from(std::vector<float>(taps.begin(), taps.end()), shape, device);
+}
+
+Variable gaussian_blur(const Variable& x, const Tensor& taps, Border border) {
+  return separable_filter(x, taps, taps, border);
 }
 
 Variable affine_warp(const Variable& x, const Tensor& theta, std::int64_t height, std::int64_t width) {

@@ -48,11 +48,6 @@ Device& cuda_device() {
   return *cuda_function<Device*()>("counterfoil_open_cuda")();
 }
 
-std::string& route_of_opened() {
-  static std::string route;
-  return route;
-}
-
 std::function<Device&(Device&)>& opened() {
   static std::function<Device&(Device&)> function;
   return function;
@@ -86,8 +81,12 @@ std::vector<std::string> device_names() {
 }
 
 Device& open_device(std::string_view name) {
+  return open_device(name, "auto");
+}
+
+Device& open_device(std::string_view name, std::string_view route) {
   Device& device = device_named(name);
-  if (!route_of_opened().empty()) set_route(device, route_of_opened());
+  set_route(device, route);
   return opened() ? opened()(device) : device;
 }
 
@@ -100,11 +99,7 @@ void set_route(Device& device, std::string_view route) {
 #if defined(COUNTERFOIL_WITH_SIMT)
   if (device.name() == "simt") return cuda::set_route(route);
 #endif
-  if (!route.empty()) fail("route '{}': device '{}' has one way to compute, and no routes", route, device.name());
-}
-
-void set_route_of_opened_devices(std::string_view route) {
-  route_of_opened() = route;
+  if (route != "auto") fail("route '{}': device '{}' has one way to compute, and no routes", route, device.name());
 }
 
 }  // namespace counterfoil

@@ -33,11 +33,20 @@ void BbmpConfig::declare(nn::Keys& keys) {
 }
 
 Bbmp::Bbmp(const BbmpConfig& config, nn::Classifier& classifier, const data::Dataset& /*train*/, std::uint64_t seed,
-           Device& /*device*/)
-    : config_(config), classifier_(classifier), seed_(seed) {}
+           Device& device)
+    : config_(config),
+      classifier_(classifier),
+      seed_(seed),
+      blur_taps_(gaussian_taps(config.blur_sigma, DType::f32, device)) {
+  if (config.mask_sigma > 0) mask_taps_ = gaussian_taps(config.mask_sigma, DType::f32, device);
+}
 
-nn::LossTerms Bbmp::train_step() {
+std::vector<Tensor> Bbmp::draw() {
   fail("bbmp: nothing is trained, each image is optimised when it is explained; expected 0 steps");
+}
+
+nn::DeviceTerms Bbmp::compute(const std::vector<Tensor>& /*batch*/) {
+  return {};
 }
 
 // Phi(x_0, m) = m x_0 + (1 - m) blur(x_0)
@@ -47,7 +56,7 @@ Variable Bbmp::blend(const Tensor& x, const Tensor& blurred, const Variable& mas
 
 Variable Bbmp::upsampled(const Variable& mask, const Shape& images) const {
   const Variable full = resize(mask, images[1], images[2], ResizeMode::bilinear);
-  return config_.mask_sigma == 0 ? full : gaussian_blur(full, config_.mask_sigma);
+  return config_.mask_sigma == 0 ? full : gaussian_blur(full, mask_taps_);
 }
 
 Variable Bbmp::score(const Variable& x, const Tensor& classes) {
@@ -91,7 +100,7 @@ Tensor Bbmp::first_mask(const Tensor& x, const Tensor& blurred, const Tensor& cl
 Explanation Bbmp::explain(const Tensor& x) {
   const double images = static_cast<double>(x.shape()[0]);
   const Tensor classes = classifier_.decisions(x);
-  const Tensor blurred = gaussian_blur(x, config_.blur_sigma).value();
+  const Tensor blurred = gaussian_blur(x, blur_taps_).value();
   Variable mask = Variable::leaf(first_mask(x, blurred, classes));
   const auto optimiser = nn::adam({{"mask", mask}}, {config_.learning_rate});
   Random jitter(seed_, "jitter");

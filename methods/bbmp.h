@@ -51,7 +51,8 @@ class Bbmp final : public Explainer {
        Device& device);
 
   /// Throws Error: there is nothing to train; a run has 0 steps.
-  nn::LossTerms train_step() override;
+  std::vector<Tensor> draw() override;
+  nn::DeviceTerms compute(const std::vector<Tensor>& batch) override;
   std::int64_t images_per_step() const override { return 1; }
 
   /// "counterfactual": Phi(x, m); "map" and "mask": 1 - m, in [0,1]: what was deleted.
@@ -67,6 +68,7 @@ class Bbmp final : public Explainer {
   BbmpConfig config_;
   nn::Classifier& classifier_;
   std::uint64_t seed_;
+  Tensor blur_taps_, mask_taps_;  // of the two Gaussians; mask_taps_ undefined without a filter
 };
 
 }  // namespace counterfoil::methods

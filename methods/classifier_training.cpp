@@ -133,7 +133,7 @@ nn::DeviceTerms ClassifierTraining::compute(const std::vector<Tensor>& batch) {
 }
 
 nn::LossTerms ClassifierTraining::finish(const nn::DeviceTerms& terms) {
-  nn::LossTerms values = StagedStep::finish(terms);
+  nn::LossTerms values = Trainable::finish(terms);
   values[1].second /= static_cast<double>(config_.batch);
   if (sampler_.epoch() > epoch_ && splits_.validation.size() > 0) schedule_.observe(validation_loss(), *optimiser_);
   return values;

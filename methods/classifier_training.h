@@ -9,7 +9,7 @@
 #include "nn/classifier.h"
 #include "nn/keys.h"
 #include "nn/schedule.h"
-#include "nn/staged_step.h"
+#include "nn/trainable.h"
 
 namespace counterfoil::methods {
 
@@ -27,20 +27,18 @@ struct ClassifierConfig {
   void declare(nn::Keys& keys);
 };
 
-class ClassifierTraining final : public nn::Trainable, public nn::StagedStep {
+class ClassifierTraining final : public nn::Trainable {
  public:
   /// Two classes give the one-logit form, more a logit each. Without training images the network can only be loaded and
   /// used.
   ClassifierTraining(const ClassifierConfig& config, data::Splits splits, std::uint64_t seed, Device& device);
 
-  /// One Adam step on L = CE(f(augmented x), y); after the last batch of an epoch the plateau schedule sees the
-  /// validation loss. Terms: loss, and the batch's accuracy.
-  nn::LossTerms train_step() override { return run_stages(); }
-  std::int64_t images_per_step() const override { return config_.batch; }
-
   std::vector<Tensor> draw() override;  ///< images [N,H,W,C] and labels i32 [N]
+  /// One Adam step on L = CE(f(augmented x), y). Terms: loss, and the batch's accuracy.
   nn::DeviceTerms compute(const std::vector<Tensor>& batch) override;
+  /// After the last batch of an epoch the plateau schedule sees the validation loss.
   nn::LossTerms finish(const nn::DeviceTerms& terms) override;
+  std::int64_t images_per_step() const override { return config_.batch; }
 
   nn::Classifier& classifier() { return classifier_; }
   double validation_loss();

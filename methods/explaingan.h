@@ -7,7 +7,6 @@
 #include "methods/explainer.h"
 #include "nn/keys.h"
 #include "nn/models/shared_end.h"
-#include "nn/staged_step.h"
 
 // ExplainGAN: P. Samangouei, A. Saeedi, L. Nakagawa, N. Silberman, "ExplainGAN: Model Explanation via Decision Boundary
 // Crossing Transformations", ECCV 2018.
@@ -86,14 +85,13 @@ Variable entropy_loss(const Variable& mask);                                    
 /// Each step: one of D_0 and D_1 (the maximum of eq. 6), then one of E_0, E_1 and G (the minimum) with new images.
 ///   norec   leaves out L_recon (eq. 11) and the reconstructions among the fakes of eq. 8,
 ///   nomask  leaves out the mask: C_{1-j}(x) = G_{1-j}(z), and no prior (eq. 12).
-class Explaingan final : public Explainer, public nn::StagedStep {
+class Explaingan final : public Explainer {
  public:
   /// `classifier` has two classes and outlives this; `train` is copied. Throws Error when the images are too small to
   /// be halved, and at a step when the classifier puts less than a batch in a class.
   Explaingan(const ExplainganConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
              Device& device);
 
-  nn::LossTerms train_step() override { return run_stages(); }
   std::vector<Tensor> draw() override { return {batches_.next(0), batches_.next(1)}; }  ///< x_0 and x_1, [N,H,W,C]
   nn::DeviceTerms compute(const std::vector<Tensor>& batches) override;
   std::int64_t images_per_step() const override { return 2 * config_.batch; }

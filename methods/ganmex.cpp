@@ -75,20 +75,27 @@ Ganmex::Ganmex(const GanmexConfig& config, nn::Classifier& classifier, const dat
                     {"augmentation", &augmentation_random_}};
 }
 
-Ganmex::Batch Ganmex::next_batch() {
-  const std::vector<std::int32_t> positions = sampler_.next();
-  const Tensor x = data::augment(images_.images(positions, device_), config_.augmentation, augmentation_random_);
-  std::vector<std::int32_t> labels, targets;
-  for (const std::int32_t position : positions) {
-    labels.push_back(images_.labels[static_cast<std::size_t>(position)]);
-    targets.push_back(
-        static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(classifier().class_count()))));
+std::vector<Tensor> Ganmex::draw() {
+  std::vector<Tensor> drawn;
+  for (std::int64_t i = 0; i < config_.critic_steps; ++i) {
+    const std::vector<std::int32_t> positions = sampler_.next();
+    std::vector<std::int32_t> labels, targets;
+    for (const std::int32_t position : positions) {
+      labels.push_back(images_.labels[static_cast<std::size_t>(position)]);
+      targets.push_back(
+          static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(classifier().class_count()))));
+    }
+    drawn.insert(drawn.end(),
+                 {data::augment(images_.images(positions, device_), config_.augmentation, augmentation_random_),
+                  Tensor::from(labels, {config_.batch}, device_), Tensor::from(targets, {config_.batch}, device_)});
   }
-  Batch batch;
-  batch.x = to_generator(x).value();
-  batch.target = Tensor::from(targets, {config_.batch}, device_);
+  return drawn;
+}
+
+Ganmex::Batch Ganmex::batch_of(const Tensor& x, const Tensor& labels, const Tensor& target) {
+  Batch batch{to_generator(x).value(), {}, target};
   if (stand_alone()) {
-    batch.source = Tensor::from(labels, {config_.batch}, device_);
+    batch.source = labels;
   } else if (reconstructing()) {
     batch.source = classifier().decisions(x);
   }
@@ -110,7 +117,7 @@ Variable Ganmex::class_loss(const Variable& x, const Tensor& classes) {
 }
 
 // Eq. 7: L_D = -L_adv, and + lambda_rcls L_rcls where D_cls is to be trained
-Variable Ganmex::critic_loss(const Batch& batch, nn::LossTerms& terms) {
+Variable Ganmex::critic_loss(const Batch& batch, nn::DeviceTerms& terms) {
   Tensor fake;
   {
     const NoGrad no_grad;
@@ -120,29 +127,29 @@ Variable Ganmex::critic_loss(const Batch& batch, nn::LossTerms& terms) {
   const bool wasserstein = config_.loss == "wgan-gp";
   const Variable l_adv = wasserstein ? nn::wasserstein_critic(critic(batch.x), critic(fake))
                                      : nn::gan_discriminator(critic(batch.x), critic(fake));
-  terms.emplace_back("L_adv_d", l_adv.item());
+  terms.emplace_back("L_adv_d", l_adv.value());
   Variable loss = l_adv;
   if (wasserstein) {
     const Variable l_gp =
         nn::gradient_penalty([&](const Variable& x) { return critic(x); }, batch.x, fake, penalty_random_);
-    terms.emplace_back("L_gp", l_gp.item());
+    terms.emplace_back("L_gp", l_gp.value());
     loss = loss + l_gp * config_.weight_gradient_penalty;
   }
   if (stand_alone()) {
     const Variable l_cls = class_loss(batch.x, batch.source);
-    terms.emplace_back("L_cls_r", l_cls.item());
+    terms.emplace_back("L_cls_r", l_cls.value());
     loss = loss + l_cls * config_.weight_classifier;
   }
   return loss;
 }
 
 // Eq. 9: L_G = L_adv - lambda_fcls log S_c(x~) + lambda_rec ||x - G(x~, c')||_1 + lambda_sim ||x - x~||_1
-Variable Ganmex::generator_loss(const Batch& batch, nn::LossTerms& terms) {
+Variable Ganmex::generator_loss(const Batch& batch, nn::DeviceTerms& terms) {
   const Variable fake = generate(batch.x, batch.target);
   drawn_ = {{"G", fake.value()}};
   Variable total;
   const auto add = [&](const std::string& name, double weight, const Variable& term) {
-    terms.emplace_back(name, term.item());
+    terms.emplace_back(name, term.value());
     total = total.defined() ? total + term * weight : term * weight;
   };
   add("L_adv_g", config_.weight_gan,
@@ -154,11 +161,11 @@ Variable Ganmex::generator_loss(const Batch& batch, nn::LossTerms& terms) {
   return total;
 }
 
-nn::LossTerms Ganmex::train_step() {
-  nn::LossTerms terms;
+nn::DeviceTerms Ganmex::compute(const std::vector<Tensor>& drawn) {
+  nn::DeviceTerms terms;  // of the last update of either
   Batch batch;
-  for (std::int64_t i = 0; i < config_.critic_steps; ++i) {
-    batch = next_batch();
+  for (std::size_t i = 0; i < drawn.size(); i += 3) {
+    batch = batch_of(drawn[i], drawn[i + 1], drawn[i + 2]);
     terms.clear();
     critic_optimiser_->minimise(critic_loss(batch, terms));
   }

@@ -65,7 +65,8 @@ class Ganmex final : public TargetedExplainer {
   Ganmex(const GanmexConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
          Device& device);
 
-  nn::LossTerms train_step() override;
+  std::vector<Tensor> draw() override;  ///< for each update of the critic: x in [0,1], its labels, c
+  nn::DeviceTerms compute(const std::vector<Tensor>& drawn) override;
   std::int64_t images_per_step() const override { return config_.batch * config_.critic_steps; }
 
   /// B_c(x) = G(x, c), the class-targeted baseline (eq. 2) that attribution methods compare x with: x [N,H,W,C] in
@@ -82,12 +83,12 @@ class Ganmex final : public TargetedExplainer {
   bool stand_alone() const { return config_.variant == "stand-alone"; }
   bool reconstructing() const { return config_.variant != "no-reconstruction" && config_.weight_reconstruction > 0; }
   bool keeping_similar() const { return config_.variant != "no-similarity" && config_.weight_similarity > 0; }
-  Batch next_batch();
+  Batch batch_of(const Tensor& x, const Tensor& labels, const Tensor& target);
   Variable generate(const Variable& x, const Tensor& classes);  ///< in [-1,1]
   Variable critic(const Variable& x);                           ///< D_src, [N,1]
   Variable class_loss(const Variable& x, const Tensor& classes);
-  Variable critic_loss(const Batch& batch, nn::LossTerms& terms);
-  Variable generator_loss(const Batch& batch, nn::LossTerms& terms);
+  Variable critic_loss(const Batch& batch, nn::DeviceTerms& terms);
+  Variable generator_loss(const Batch& batch, nn::DeviceTerms& terms);
 
   GanmexConfig config_;
   Device& device_;

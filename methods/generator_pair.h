@@ -14,7 +14,6 @@
 #include "nn/keys.h"
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
-#include "nn/staged_step.h"
 
 namespace counterfoil::methods {
 
@@ -54,9 +53,8 @@ struct Crossing {
   Crossing back() const { return {1 - domain, to, from}; }
 };
 
-class GeneratorPair : public TargetedExplainer, public nn::StagedStep {
+class GeneratorPair : public TargetedExplainer {
  public:
-  nn::LossTerms train_step() final { return run_stages(); }
   /// Both batches, one after the other: x [N,H,W,C], and from and to of its Crossing.
   std::vector<Tensor> draw() final;
   nn::DeviceTerms compute(const std::vector<Tensor>& drawn) final;

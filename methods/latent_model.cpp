@@ -83,25 +83,27 @@ void LatentModel::copy_from(LatentModel& other) {
   networks().load_state(other.networks().state());
 }
 
-Tensor LatentModel::next_batch() {
-  return train_.images(sampler_.next(), device_);
+std::vector<Tensor> LatentModel::draw() {
+  std::vector<Tensor> batches;
+  for (std::int64_t i = 0; i < batches_per_step(); ++i) batches.push_back(train_.images(sampler_.next(), device_));
+  return batches;
 }
 
 Tensor LatentModel::draw_codes() {
   return codes_random_.normal(Shape{config_.batch, config_.code}, 0, 1, device_);
 }
 
-nn::LossTerms LatentModel::train_step() {
-  return vae_ ? vae_step() : gan_step();
+nn::DeviceTerms LatentModel::compute(const std::vector<Tensor>& batches) {
+  return vae_ ? vae_step(batches.front()) : gan_step(batches);
 }
 
 // Gulrajani et al. 2017, algorithm 1; images in [-1,1].
-nn::LossTerms LatentModel::gan_step() {
+nn::DeviceTerms LatentModel::gan_step(const std::vector<Tensor>& batches) {
   const nn::Pass pass = nn::Pass::train(codes_random_);
   const nn::Critic critic = [&](const Variable& x) { return critic_->forward(x, pass); };
-  nn::LossTerms terms;
-  for (std::int64_t i = 0; i < config_.critic_steps; ++i) {
-    const Tensor real = centred(next_batch());
+  nn::DeviceTerms terms;  // of the last update of either
+  for (const Tensor& batch : batches) {
+    const Tensor real = centred(batch);
     Tensor fake;
     {
       const NoGrad no_grad;
@@ -111,26 +113,25 @@ nn::LossTerms LatentModel::gan_step() {
     const Variable distance = nn::wasserstein_critic(critic(real), critic(fake));
     const Variable penalty = nn::gradient_penalty(critic, real, fake, codes_random_);
     critic_optimiser_->minimise(distance + penalty * config_.weight_gradient_penalty);
-    terms = {{"L_critic", distance.item()}, {"L_gp", penalty.item()}};
+    terms = {{"L_critic", distance.value()}, {"L_gp", penalty.value()}};
   }
   const Variable made = generator_->forward(draw_codes(), pass);
   drawn_ = made.value();
   const Variable loss = nn::wasserstein_generator(critic(made));  // -E D(G(z))
   optimiser_->minimise(loss);
-  terms.emplace_back("L_generator", loss.item());
+  terms.emplace_back("L_generator", loss.value());
   return terms;
 }
 
-nn::LossTerms LatentModel::vae_step() {
+nn::DeviceTerms LatentModel::vae_step(const Tensor& x) {
   const nn::Pass pass = nn::Pass::train(codes_random_);
-  const Tensor x = next_batch();
   const nn::GaussianCode code = vae_->encode(x, pass);
   const Variable drawn = vae_->decode(nn::sample(code, codes_random_), pass);
   drawn_ = drawn.value();
   const Variable error = reshape(sum_squares(drawn - x), {1}) / static_cast<double>(config_.batch);
   const Variable divergence = gaussian_kl(code.mean, code.log_variance);
   optimiser_->minimise(error + divergence * config_.weight_kl);
-  return {{"L_error", error.item()}, {"L_kl", divergence.item()}};
+  return {{"L_error", error.value()}, {"L_kl", divergence.value()}};
 }
 
 Variable LatentModel::generate(const Variable& z) {

@@ -44,9 +44,11 @@ class LatentModel {
   /// `train` is copied. Throws Error where the networks cannot be built for its extents.
   LatentModel(const LatentConfig& config, const data::Dataset& train, std::uint64_t seed, Device& device);
 
-  /// GAN: critic_steps steps of the critic and one of the generator. VAE: one step.
-  nn::LossTerms train_step();
-  std::int64_t images_per_step() const { return config_.batch * (config_.is_gan() ? config_.critic_steps : 1); }
+  /// The stages of a step (nn/trainable.h). GAN: critic_steps steps of the critic, each on a batch of its own, and one
+  /// of the generator. VAE: one step.
+  std::vector<Tensor> draw();  ///< batches [batch,H,W,C] in [0,1]
+  nn::DeviceTerms compute(const std::vector<Tensor>& batches);
+  std::int64_t images_per_step() const { return config_.batch * batches_per_step(); }
 
   /// What the last step drew, [batch,H,W,C].
   const Tensor& drawn() const { return drawn_; }
@@ -62,10 +64,10 @@ class LatentModel {
   void copy_from(LatentModel& other);
 
  private:
-  Tensor next_batch();  ///< [batch,H,W,C] in [0,1]
+  std::int64_t batches_per_step() const { return config_.is_gan() ? config_.critic_steps : 1; }
   Tensor draw_codes();  ///< [batch,code] ~ N(0,1)
-  nn::LossTerms gan_step();
-  nn::LossTerms vae_step();
+  nn::DeviceTerms gan_step(const std::vector<Tensor>& batches);
+  nn::DeviceTerms vae_step(const Tensor& x);
   nn::Module& networks();
 
   LatentConfig config_;

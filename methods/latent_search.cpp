@@ -119,8 +119,8 @@ LatentExplainer::LatentExplainer(const LatentSearchConfig& config, nn::Classifie
   latent_.remember_in(state_);
 }
 
-nn::LossTerms LatentExplainer::train_step() {
-  nn::LossTerms terms = latent_.train_step();
+nn::DeviceTerms LatentExplainer::compute(const std::vector<Tensor>& batches) {
+  nn::DeviceTerms terms = latent_.compute(batches);
   drawn_ = {{"G", latent_.drawn()}};
   return terms;
 }

@@ -64,7 +64,8 @@ Tensor difference_picture(const Tensor& x, const Tensor& difference);
 
 class LatentExplainer : public TargetedExplainer {
  public:
-  nn::LossTerms train_step() final;
+  std::vector<Tensor> draw() final { return latent_.draw(); }
+  nn::DeviceTerms compute(const std::vector<Tensor>& batches) final;
   std::int64_t images_per_step() const final { return latent_.images_per_step(); }
   /// Begins with the latent model of another run instead of a new one: it does not depend on the classifier.
   void take_latent(LatentExplainer& other) { latent_.copy_from(other.latent_); }

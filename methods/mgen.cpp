@@ -42,7 +42,9 @@ Mgen::Mgen(const MgenConfig& config, nn::Classifier& classifier, const data::Dat
            Device& device)
     : SingleGenerator(config, config.unet(train), classifier, train, seed, device),
       config_(config),
-      fill_random_(seed, "fill") {
+      fill_random_(seed, "fill"),
+      blur_taps_(gaussian_taps(config.blur_sigma, DType::f32, device)) {
+  if (config.mask_sigma > 0) mask_taps_ = gaussian_taps(config.mask_sigma, DType::f32, device);
   state_.randoms.emplace_back("fill", &fill_random_);
 }
 
@@ -55,7 +57,7 @@ Variable Mgen::mask(const Variable& x, const nn::Pass& pass) {
 
 Variable Mgen::upsampled(const Variable& mask, const Shape& images) const {
   const Variable full = resize(mask, images[1], images[2], ResizeMode::bilinear);
-  return config_.mask_sigma == 0 ? full : gaussian_blur(full, config_.mask_sigma);
+  return config_.mask_sigma == 0 ? full : gaussian_blur(full, mask_taps_);
 }
 
 Tensor Mgen::random_fill(const Tensor& x) {
@@ -65,7 +67,7 @@ Tensor Mgen::random_fill(const Tensor& x) {
   const Variable noise = fill_random_.normal(shape, 0, 0.055, x.device());
   const Variable coin = fill_random_.uniform(Shape{shape[0], 1, 1, 1}, 0, 1, x.device());
   const Variable coloured = clip(colour + noise, 0, 1);
-  return blend(gaussian_blur(x, config_.blur_sigma), coloured, greater_than(coin, 0.5)).value();
+  return blend(gaussian_blur(x, blur_taps_), coloured, greater_than(coin, 0.5)).value();
 }
 
 GeneratorLoss Mgen::generator_loss(const Variable& x) {
@@ -91,7 +93,7 @@ GeneratorLoss Mgen::generator_loss(const Variable& x) {
 Explanation Mgen::explain(const Tensor& x) {
   const NoGrad no_grad;
   const Variable m = upsampled(mask(x, nn::Pass::eval()), x.shape());
-  return {{"counterfactual", blend(x, gaussian_blur(x, config_.blur_sigma), 1 - m).value()},
+  return {{"counterfactual", blend(x, gaussian_blur(x, blur_taps_), 1 - m).value()},
           {"map", m.value()},
           {"mask", m.value()}};
 }

@@ -70,6 +70,7 @@ class Mgen final : public SingleGenerator {
 
   MgenConfig config_;
   Random fill_random_;
+  Tensor blur_taps_, mask_taps_;  // of the two Gaussians; mask_taps_ undefined without a filter
 };
 
 }  // namespace counterfoil::methods

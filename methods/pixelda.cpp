@@ -67,7 +67,7 @@ Variable Pixelda::generate(Way& way, const Tensor& x) {
   return way.generator.forward(x, z, nn::Pass::train(dropout_random_));
 }
 
-void Pixelda::train_way(int source, const std::array<Tensor, 2>& x, nn::LossTerms& terms) {
+void Pixelda::train_way(int source, const std::array<Tensor, 2>& x, nn::DeviceTerms& terms) {
   Way& way = *ways_[static_cast<std::size_t>(source)];
   const Tensor& from = x[static_cast<std::size_t>(source)];
   const Tensor& to = x[static_cast<std::size_t>(1 - source)];
@@ -82,31 +82,30 @@ void Pixelda::train_way(int source, const std::array<Tensor, 2>& x, nn::LossTerm
   }
   const Variable real = way.discriminator.forward(to, pass);  // one after the other: each draws its dropout
   const Variable l_d = nn::gan_discriminator(real, way.discriminator.forward(fake, pass));
-  terms.emplace_back("L_d" + index, l_d.item());
+  terms.emplace_back("L_d" + index, l_d.value());
   way.discriminator_optimiser->minimise(l_d);
 
   // Eq. 6, G's side: alpha L_d + beta L_t + gamma L_c, with -log D(G(x_s, z)) for L_d
   const Variable made = generate(way, from);
   drawn_.emplace_back("G" + index, made.value());
-  const Tensor asked = Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(config_.batch), 1 - source),
-                                    {config_.batch}, from.device());
+  const Tensor asked = Tensor::full({config_.batch}, 1 - source, DType::i32, from.device());
   const Variable l_g = nn::gan_generator(way.discriminator.forward(made, pass));
   const Variable l_t = classifier_.loss(to_classifier(made), asked);  // eq. 3, deviation 1
   Variable total = l_g * config_.weight_gan + l_t * config_.weight_classifier;
-  terms.emplace_back("L_g" + index, l_g.item());
-  terms.emplace_back("L_t" + index, l_t.item());
+  terms.emplace_back("L_g" + index, l_g.value());
+  terms.emplace_back("L_t" + index, l_t.value());
   if (config_.weight_content > 0) {
     const Variable l_c = content_loss(made, from);
-    terms.emplace_back("L_c" + index, l_c.item());
+    terms.emplace_back("L_c" + index, l_c.value());
     total = total + l_c * config_.weight_content;
   }
   way.generator_optimiser->minimise(total);
 }
 
-nn::LossTerms Pixelda::train_step() {
-  const std::array<Tensor, 2> x = {to_generator(batches_.next(0)).value(), to_generator(batches_.next(1)).value()};
+nn::DeviceTerms Pixelda::compute(const std::vector<Tensor>& batches) {
+  const std::array<Tensor, 2> x = {to_generator(batches[0]).value(), to_generator(batches[1]).value()};
   drawn_.clear();
-  nn::LossTerms terms;
+  nn::DeviceTerms terms;
   for (int source = 0; source < 2; ++source) {
     if (ways_[static_cast<std::size_t>(source)]) train_way(source, x, terms);
   }

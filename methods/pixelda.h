@@ -63,7 +63,8 @@ class Pixelda final : public Explainer {
   Pixelda(const PixeldaConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
           Device& device);
 
-  nn::LossTerms train_step() override;
+  std::vector<Tensor> draw() override { return {batches_.next(0), batches_.next(1)}; }  ///< [N,H,W,C] of either class
+  nn::DeviceTerms compute(const std::vector<Tensor>& batches) override;
   std::int64_t images_per_step() const override { return 2 * config_.batch; }
 
   /// "counterfactual": G(x, z), or x itself where no generator leads out of its class; "map": |x - counterfactual|, the
@@ -79,7 +80,7 @@ class Pixelda final : public Explainer {
     std::unique_ptr<nn::Optimiser> generator_optimiser, discriminator_optimiser;
   };
   Variable generate(Way& way, const Tensor& x);  ///< in training, in [-1,1]
-  void train_way(int source, const std::array<Tensor, 2>& x, nn::LossTerms& terms);
+  void train_way(int source, const std::array<Tensor, 2>& x, nn::DeviceTerms& terms);
 
   PixeldaConfig config_;
   nn::Classifier& classifier_;

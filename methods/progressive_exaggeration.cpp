@@ -51,13 +51,17 @@ Tensor asked_probability(const Tensor& bin, std::int64_t bins, double offset) {
   return Tensor::from(asked, {bin.shape()[0], 1}, bin.device());
 }
 
-// D_KL(p || f) = p log(p / f) + (1 - p) log((1 - p) / (1 - f)) = BCE(p, f) - H(p), H the entropy.
-Variable divergence(const Tensor& p, const Variable& logit) {
+Tensor mean_entropy(const Tensor& p) {
   double entropy = 0;
   for (const double value : p.to_doubles()) {
     for (const double part : {value, 1 - value}) entropy -= part > 0 ? part * std::log(part) : 0;
   }
-  return bce_with_logits(logit, p) - entropy / static_cast<double>(std::max<std::int64_t>(p.size(), 1));
+  return Tensor::full({1}, entropy / static_cast<double>(std::max<std::int64_t>(p.size(), 1)), DType::f32, p.device());
+}
+
+// D_KL(p || f) = p log(p / f) + (1 - p) log((1 - p) / (1 - f)) = BCE(p, f) - H(p), H the entropy.
+Variable divergence(const Tensor& p, const Tensor& entropy, const Variable& logit) {
+  return bce_with_logits(logit, p) - Variable(entropy);
 }
 
 // Eq. 5: L_rec = ||x - G(E(x), c_f(x, 0))||_1
@@ -164,18 +168,26 @@ Variable ProgressiveExaggeration::generate(const Variable& x, const Tensor& bins
   return generator_.forward(encoder_.forward(x, bins, pass), bins, pass);
 }
 
-ProgressiveExaggeration::Batch ProgressiveExaggeration::next_batch() {
+std::vector<Tensor> ProgressiveExaggeration::draw() {
   if (images_.size() < config_.batch)
     fail("progressive exaggeration: {} balanced training images, fewer than a batch of {}", images_.size(),
          config_.batch);
   const NoGrad no_grad;
-  const Tensor x = data::augment(images_.images(sampler_.next(), device_), config_.augmentation, augmentation_random_);
-  const Tensor logit = pe::logit(classifier_, x).value();  // [N,1]
-  std::vector<std::int32_t> target(static_cast<std::size_t>(config_.batch));
-  for (std::int32_t& bin : target)
-    bin = static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(config_.bins)));
-  return {to_generator(x).value(), pe::bins_of(logit, config_.bins), Tensor::from(target, {config_.batch}, device_),
-          sigmoid(logit).value()};
+  std::vector<Tensor> drawn;
+  Tensor logit, target;  // of the last batch
+  for (std::int64_t i = 0; i < config_.discriminator_steps; ++i) {
+    const Tensor x =
+        data::augment(images_.images(sampler_.next(), device_), config_.augmentation, augmentation_random_);
+    logit = pe::logit(classifier_, x).value();  // [N,1]
+    std::vector<std::int32_t> bins(static_cast<std::size_t>(config_.batch));
+    for (std::int32_t& bin : bins)
+      bin = static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(config_.bins)));
+    target = Tensor::from(bins, {config_.batch}, device_);
+    drawn.insert(drawn.end(), {x, pe::bins_of(logit, config_.bins), target});
+  }
+  const Tensor asked = pe::asked_probability(target, config_.bins, official() ? 0 : 0.5);
+  drawn.insert(drawn.end(), {sigmoid(logit).value(), asked, pe::mean_entropy(asked)});
+  return drawn;
 }
 
 // Eq. 7: L_cGAN(D) = -E min(0, -1 + D(x, c_f(x, 0))) - E min(0, -1 - D(x_delta, c_f(x, delta)))
@@ -190,7 +202,7 @@ Variable ProgressiveExaggeration::discriminator_loss(const Batch& batch) {
   return hinge_discriminator(slice(both, 0, 0, config_.batch), slice(both, 0, config_.batch, 2 * config_.batch));
 }
 
-Variable ProgressiveExaggeration::generator_loss(const Batch& batch, nn::LossTerms& terms) {
+Variable ProgressiveExaggeration::generator_loss(const Batch& batch, const Asked& of_f, nn::DeviceTerms& terms) {
   const nn::Pass still = training_pass(false);
   const Variable fake = generate(batch.x, batch.target, training_pass(true));  // eq. 2: x_delta, [N,H,W,C]
   drawn_ = {{"g", fake.value()}};
@@ -204,33 +216,45 @@ Variable ProgressiveExaggeration::generator_loss(const Batch& batch, nn::LossTer
   Variable l_f, l_rec;
   if (official()) {
     const Variable back = pe::logit(classifier_, to_classifier(cycled));
-    l_f = bce_with_logits(logit.detach(), pe::asked_probability(batch.target, config_.bins, 0)) +
-          bce_with_logits(back.detach(), batch.probability);
+    l_f = bce_with_logits(logit.detach(), of_f.asked) + bce_with_logits(back.detach(), of_f.before);
     l_rec = l2_loss(embedding, encoder_.forward(batch.x, batch.own, still));
   } else {
-    l_f = pe::divergence(pe::asked_probability(batch.target, config_.bins, 0.5), logit);
+    l_f = pe::divergence(of_f.asked, of_f.entropy, logit);
     l_rec = pe::reconstruction_loss(generate(batch.x, batch.own, still), batch.x);
   }
-  terms.emplace_back("L_cGAN_g", l_gan.item());
-  terms.emplace_back("L_f", l_f.item());
-  terms.emplace_back("L_rec", l_rec.item());
-  terms.emplace_back("L_cyc", l_cyc.item());
+  terms.emplace_back("L_cGAN_g", l_gan.value());
+  terms.emplace_back("L_f", l_f.value());
+  terms.emplace_back("L_rec", l_rec.value());
+  terms.emplace_back("L_cyc", l_cyc.value());
   // Eq. 9: lambda_cGAN L_cGAN + lambda_f L_f + lambda_rec (L_rec + L_cyc)
   return l_gan * config_.weight_gan + l_f * config_.weight_classifier + (l_rec + l_cyc) * config_.weight_reconstruction;
 }
 
-nn::LossTerms ProgressiveExaggeration::train_step() {
+nn::DeviceTerms ProgressiveExaggeration::compute(const std::vector<Tensor>& drawn) {
+  nn::DeviceTerms terms;
   Batch batch;
-  double d_loss = 0;
-  for (std::int64_t i = 0; i < config_.discriminator_steps; ++i) {
-    batch = next_batch();
+  const std::size_t end = drawn.size() - 3;  // of the batches
+  for (std::size_t i = 0; i < end; i += 3) {
+    batch = {to_generator(drawn[i]).value(), drawn[i + 1], drawn[i + 2]};
     const Variable loss = discriminator_loss(batch);
-    d_loss += loss.item() / static_cast<double>(config_.discriminator_steps);
+    terms.emplace_back("L_cGAN_d", loss.value());
     discriminator_optimiser_->minimise(loss * config_.weight_gan);
   }
-  nn::LossTerms terms = {{"L_cGAN_d", d_loss}};
-  generator_optimiser_->minimise(generator_loss(batch, terms));
+  generator_optimiser_->minimise(generator_loss(batch, {drawn[end], drawn[end + 1], drawn[end + 2]}, terms));
   return terms;
+}
+
+// The discriminator's loss is the mean over its updates.
+nn::LossTerms ProgressiveExaggeration::finish(const nn::DeviceTerms& terms) {
+  nn::LossTerms values = {{terms.front().first, 0}};
+  for (const auto& [name, value] : terms) {
+    if (name == values.front().first) {
+      values.front().second += value.item() / static_cast<double>(config_.discriminator_steps);
+    } else {
+      values.emplace_back(name, value.item());
+    }
+  }
+  return values;
 }
 
 Explanation ProgressiveExaggeration::explain(const Tensor& x) {

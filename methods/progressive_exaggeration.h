@@ -66,8 +66,10 @@ Variable logit(nn::Classifier& classifier, const Variable& x);
 Tensor bins_of(const Tensor& logit, std::int64_t bins);
 /// (bin + offset) / bins, [N,1].
 Tensor asked_probability(const Tensor& bin, std::int64_t bins, double offset);
-/// D_KL(p || f) of Bernoulli distributions, the mean over images. p [N,1] constant.
-Variable divergence(const Tensor& p, const Variable& logit);
+/// The entropy of Bernoulli distributions of p [N,1], the mean over images: [1].
+Tensor mean_entropy(const Tensor& p);
+/// D_KL(p || f) of Bernoulli distributions, the mean over images; p [N,1] has the mean entropy [1].
+Variable divergence(const Tensor& p, const Tensor& entropy, const Variable& logit);
 Variable reconstruction_loss(const Variable& same, const Variable& x);  ///< eq. 5
 Variable cycle_loss(const Variable& cycled, const Variable& x);         ///< eq. 6
 /// Positions of at most per_bin images of each bin, ascending; which ones is drawn from `random`.
@@ -84,7 +86,11 @@ class ProgressiveExaggeration final : public Explainer {
   ProgressiveExaggeration(const ProgressiveExaggerationConfig& config, nn::Classifier& classifier,
                           const data::Dataset& train, std::uint64_t seed, Device& device);
 
-  nn::LossTerms train_step() override;
+  /// For each update of D a batch: x [N,H,W,C] in [0,1], own and target bins, i32 [N]. Then what E and G are asked on
+  /// the last one (Asked).
+  std::vector<Tensor> draw() override;
+  nn::DeviceTerms compute(const std::vector<Tensor>& drawn) override;
+  nn::LossTerms finish(const nn::DeviceTerms& terms) override;
   std::int64_t images_per_step() const override { return config_.batch * config_.discriminator_steps; }
 
   /// "sweep.k" for every bin k: x_delta in it; "counterfactual": that of the last bin for a query of class 0, of the
@@ -98,11 +104,13 @@ class ProgressiveExaggeration final : public Explainer {
   Variable generate(const Variable& x, const Tensor& bins, const nn::Pass& pass);  ///< eq. 2, in [-1,1]
   struct Batch {
     Tensor x, own, target;  ///< [N,H,W,C] in [-1,1], i32 [N], i32 [N]
-    Tensor probability;     ///< f(x), [N,1]
   };
-  Batch next_batch();
+  /// f on a batch, [N,1]: f(x), and f(x_delta) as it shall be, with its mean entropy [1].
+  struct Asked {
+    Tensor before, asked, entropy;
+  };
   Variable discriminator_loss(const Batch& batch);
-  Variable generator_loss(const Batch& batch, nn::LossTerms& terms);
+  Variable generator_loss(const Batch& batch, const Asked& of_f, nn::DeviceTerms& terms);
 
   ProgressiveExaggerationConfig config_;
   nn::Classifier& classifier_;

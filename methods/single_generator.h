@@ -7,15 +7,13 @@
 #include "methods/explainer.h"
 #include "methods/generator_training.h"
 #include "nn/classifier.h"
-#include "nn/staged_step.h"
 
 namespace counterfoil::methods {
 
 /// The frame of the methods that train one U-Net by itself, without a discriminator: each step is one Adam step on a
 /// batch of all training images, whatever the classifier decides on them.
-class SingleGenerator : public Explainer, public nn::StagedStep {
+class SingleGenerator : public Explainer {
  public:
-  nn::LossTerms train_step() final { return run_stages(); }
   std::vector<Tensor> draw() final;  ///< images [N,H,W,C]
   nn::DeviceTerms compute(const std::vector<Tensor>& batch) final;
   std::int64_t images_per_step() const final { return config_.batch; }

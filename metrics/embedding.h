@@ -2,7 +2,7 @@
 
 #include "nn/keys.h"
 #include "nn/models/vae_embedding.h"
-#include "nn/staged_step.h"
+#include "nn/trainable.h"
 
 namespace counterfoil::metrics {
 
@@ -20,16 +20,15 @@ struct EmbeddingConfig {
   void declare(nn::Keys& keys);
 };
 
-class EmbeddingTraining final : public nn::Trainable, public nn::StagedStep {
+class EmbeddingTraining final : public nn::Trainable {
  public:
   /// images [N,H,W,C] in [0,1] and the classifier's decisions on them, i32 [N], of 0 and 1 where the network has one
   /// logit for them; both stay on `images`' device.
   EmbeddingTraining(const EmbeddingConfig& config, Tensor images, const Tensor& decisions, std::uint64_t seed);
 
+  std::vector<Tensor> draw() override;  ///< positions of the batch, i32 [N]
   /// L_rec = mean (x - decode(z))^2, L_KL = KL(N(mu, sigma^2) || N(0,1)), L_dec = BCE(c_f(x), MLP(mu)); z = mu + sigma
   /// noise.
-  nn::LossTerms train_step() override { return run_stages(); }
-  std::vector<Tensor> draw() override;  ///< positions of the batch, i32 [N]
   nn::DeviceTerms compute(const std::vector<Tensor>& batch) override;
   std::int64_t images_per_step() const override { return config_.batch; }
   nn::VaeEmbedding& network() { return network_; }

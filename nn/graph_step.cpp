@@ -9,12 +9,6 @@ namespace counterfoil::nn {
 
 namespace {
 
-StagedStep& staged(Trainable& trainable) {
-  auto* const step = dynamic_cast<StagedStep*>(&trainable);
-  if (step == nullptr) fail("graph: the step of this method looks at values while it computes; it cannot be recorded");
-  return *step;
-}
-
 const void* first_parameter(const Optimiser& optimiser) {
   return optimiser.parameters().front().value().view().data;
 }
@@ -25,8 +19,7 @@ bool same(const RandomKey& a, const RandomKey& b) {
 
 }  // namespace
 
-GraphStep::GraphStep(Trainable& trainable, Device& device)
-    : trainable_(trainable), step_(staged(trainable)), device_(device) {
+GraphStep::GraphStep(Trainable& trainable, Device& device) : trainable_(trainable), device_(device) {
   if (!has_graphs(device)) fail("graph: device '{}' has no graphs", device.name());
 }
 
@@ -34,7 +27,7 @@ GraphStep::~GraphStep() = default;
 
 LossTerms GraphStep::run() {
   if (!std::exchange(warm_, true)) return trainable_.train_step();
-  std::vector<Tensor> batch = step_.draw();
+  std::vector<Tensor> batch = trainable_.draw();
   if (graph_ == nullptr) {
     batch_ = std::move(batch);
     record();
@@ -48,7 +41,7 @@ LossTerms GraphStep::run() {
     }
   }
   launch();
-  return step_.finish(terms_);
+  return trainable_.finish(terms_);
 }
 
 void GraphStep::record() {
@@ -60,7 +53,7 @@ void GraphStep::record() {
     for (const auto& [buffer_name, buffer] : module->named_buffers()) buffers.emplace_back(buffer, *buffer);
   }
   graph_ = counterfoil::record(device_, [&] {
-    terms_ = step_.compute(batch_);
+    terms_ = trainable_.compute(batch_);
     keep_state_in_place(buffers);
   });
   // Nothing has run yet: back to where the recorded step begins.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/graph.h"
-#include "nn/staged_step.h"
+#include "nn/trainable.h"
 
 namespace counterfoil::nn {
 
@@ -14,7 +14,7 @@ namespace counterfoil::nn {
 /// again, with its own batch, random numbers, learning rates and step counts. The same bits as train_step().
 class GraphStep {
  public:
-  /// `trainable` outlives this. Throws Error that says why its step cannot be recorded.
+  /// `trainable` outlives this. Throws Error where the device has no graphs.
   GraphStep(Trainable& trainable, Device& device);
   ~GraphStep();
   GraphStep(const GraphStep&) = delete;
@@ -41,7 +41,6 @@ class GraphStep {
   void launch();
 
   Trainable& trainable_;
-  StagedStep& step_;
   Device& device_;
   bool warm_ = false;
   std::vector<Tensor> batch_;

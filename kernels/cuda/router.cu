@@ -49,16 +49,14 @@ std::string_view after(std::string_view route, std::string_view prefix) {
 
 }  // namespace
 
-Router::Router(Device& device, cudaStream_t stream) : device_(device), stream_(stream) {
-  set("");
-}
+Router::Router(Device& device, cudaStream_t stream) : device_(device), stream_(stream) {}
 
 void Router::set(std::string_view route) {
   const std::string_view measured = after(route, "benchmark:"), given = after(route, "table:");
   std::unique_ptr<Products> products;
   std::unique_ptr<RouteTable> table;
   std::string why_own;
-  if (route.empty()) {
+  if (route == "auto") {
 #if !defined(COUNTERFOIL_SIMT)
     try {
       products = load_products(device_, stream_, false);
@@ -71,7 +69,7 @@ void Router::set(std::string_view route) {
     if (!measured.empty()) table = std::make_unique<RouteTable>(measured, true);
     if (!given.empty()) table = std::make_unique<RouteTable>(given, false);
   } else if (route != "own") {
-    fail("route '{}': expected own, vendor, vendor-tf32, benchmark:FILE or table:FILE", route);
+    fail("route '{}': expected auto, own, vendor, vendor-tf32, benchmark:FILE or table:FILE", route);
   }
   if (products_ != nullptr) device_.synchronize();  // what the libraries have queued may use their memory
   products_ = std::move(products);

@@ -15,7 +15,7 @@ namespace counterfoil::cuda {
 /// "benchmark:FILE", which writes its choices down: a run with "table:FILE" repeats them.
 class Router {
  public:
-  /// Begins with "vendor" on a GPU, or "own" where the libraries cannot be had and in the emulation.
+  /// Begins with "own"; open_device chooses (kernels/route.h).
   Router(Device& device, cudaStream_t stream);
 
   /// kernels/route.h documents the routes. Throws Error, and changes nothing, on an unknown one and where the

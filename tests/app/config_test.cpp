@@ -49,6 +49,7 @@ TEST(Config, WhatHasTheSameBytesLeavesOutWhereItRan) {
   Settings one(kind_named("classifier")), two(kind_named("classifier"));
   two.keys().set("threads", std::int64_t{2});
   two.keys().set("checkpoint_every", std::int64_t{3});
+  two.keys().set("route", std::string("own"));
   EXPECT_NE(one.to_toml(), two.to_toml());
   EXPECT_EQ(one.to_toml(true), two.to_toml(true));
   two.keys().set("steps", std::int64_t{3});

@@ -135,7 +135,14 @@ TEST_F(ProgramTest, RoutesAreForTheCudaKernels) {
   const Outcome vendor = go({"selftest", "--device", "simt", "--route", "vendor", "--only", "matmul/nn"});
   EXPECT_EQ(vendor.status, 0) << vendor.errors;
   EXPECT_THAT(vendor.output, HasSubstr("products by cuDNN"));
-  expect_refused({"selftest", "--device", "simt", "--route", "fast"}, "route 'fast': expected own, vendor");
+  expect_refused({"selftest", "--device", "simt", "--route", "fast"}, "route 'fast': expected auto, own, vendor");
+  const std::string none = path("none");
+  for (Arguments command : {Arguments{"explain", "--run", none, "--input", none, "--output", none},
+                            Arguments{"evaluate", "--run", none}, Arguments{"report", "--run", none, "--output", none},
+                            Arguments{"panel", "--run", none, "--output", none}}) {
+    command.insert(command.end(), {"--device", "simt", "--route", "fast"});
+    expect_refused(command, "route 'fast': expected");
+  }
   expect_refused({"selftest", "--device", "cpu", "--route", "own"}, "device 'cpu' has one way to compute");
   expect_refused(training("x", {"--device", "reference", "--route", "vendor"}), "device 'reference' has one way");
 }
@@ -263,6 +270,28 @@ TEST_F(EndToEnd, ResumeRefusesWhatWouldChangeTheRun) {
   expect_refused(training("run", {"--resume", "--steps", "50"}), "the data are not those that the run began with");
   write("run/config.toml", "kind = \"classifier\"\nsteps = \"many\"\n");
   expect_refused(training("run", {"--resume"}), "run/config.toml:2: steps: expected a whole number");
+}
+
+TEST_F(EndToEnd, AResumedRunKeepsItsRoute) {
+  const auto on_simt = [&](const std::string& out, Arguments more) {
+    more.insert(more.end(), {"--batch", "4"});
+    return training(out, more);
+  };
+  ASSERT_EQ(go(on_simt("straight", {"--device", "simt", "--route", "vendor", "--steps", "4"})).status, 0);
+  ASSERT_EQ(go(on_simt("own", {"--device", "simt", "--steps", "4"})).status, 0);
+  EXPECT_FALSE(bytes_of(folder_ / "own/model.safetensors") == bytes_of(folder_ / "straight/model.safetensors"));
+
+  write("vendor.toml", "device = \"simt\"\nroute = \"vendor\"\n");
+  ASSERT_EQ(go(on_simt("resumed", {"--config", path("vendor.toml"), "--steps", "2"})).status, 0);
+  EXPECT_THAT(bytes_of(folder_ / "resumed/config.toml"), HasSubstr("route = \"vendor\"\n"));
+  const Outcome resumed = go(on_simt("resumed", {"--resume", "--steps", "4"}));
+  ASSERT_EQ(resumed.status, 0) << resumed.errors;
+  EXPECT_THAT(resumed.errors, HasSubstr("products by cuDNN"));
+  expect_same_results(folder_ / "straight", folder_ / "resumed");
+
+  expect_refused(on_simt("resumed", {"--resume", "--steps", "5", "--device", "cpu"}),
+                 "route 'vendor': device 'cpu' has one way to compute");
+  EXPECT_EQ(go(on_simt("resumed", {"--resume", "--steps", "5", "--device", "cpu", "--route", "auto"})).status, 0);
 }
 
 TEST_F(EndToEnd, AFullDiskIsOneLineAndNothingPartial) {

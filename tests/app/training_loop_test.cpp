@@ -31,9 +31,12 @@ class Learner final : public nn::Trainable {
     state_.randoms = {{"batches", &batches_}};
   }
 
-  nn::LossTerms train_step() override {
+  std::vector<Tensor> draw() override {
     ++steps;
-    const Tensor x = batches_.uniform(Shape{4, 3}, 0, 1, reference_device());
+    return {batches_.uniform(Shape{4, 3}, 0, 1, reference_device())};
+  }
+  nn::DeviceTerms compute(const std::vector<Tensor>& batch) override {
+    const Tensor& x = batch.front();
     const Variable loss =
         l2_loss(layer_.forward(x, nn::Pass::eval()), Tensor::full(Shape{4, 1}, 1, DType::f32, reference_device()));
     optimiser_->minimise(loss);
@@ -44,7 +47,8 @@ class Learner final : public nn::Trainable {
     }
     const bool same = steps >= same_from && steps < same_until;
     drawn_ = {{"g0", x}, {"g1", same ? Tensor::full(x.shape(), 0.5, DType::f32, reference_device()) : x}};
-    return {{"loss", steps == bad_loss_at ? std::nan("") : loss.item()}};
+    return {{"loss",
+             steps == bad_loss_at ? Tensor::full({1}, std::nan(""), DType::f32, reference_device()) : loss.value()}};
   }
   std::int64_t images_per_step() const override { return 4; }
 

@@ -9,6 +9,10 @@ namespace counterfoil::cases {
 
 namespace {
 
+Variable blurred(const Variable& x, double sigma, Border border) {
+  return gaussian_blur(x, gaussian_taps(sigma, x.dtype(), x.device()), border);
+}
+
 void add_filters(std::vector<Case>& all) {
   for (const auto& [name, border] : {std::pair{"zero", Border::zero}, {"replicate", Border::replicate}}) {
     const Border kind = border;
@@ -38,13 +42,13 @@ void add_filters(std::vector<Case>& all) {
     }
     all.push_back({.name = "separable_filter/gaussian" + suffix,
                    .inputs = {uniform({2, 5, 6, 1})},
-                   .apply = [kind](const Variables& v) { return Variables{gaussian_blur(v[0], 0.8, kind)}; },
+                   .apply = [kind](const Variables& v) { return Variables{blurred(v[0], 0.8, kind)}; },
                    .differentiable = {0},
                    .second_order = true});
   }
   all.push_back({.name = "separable_filter/large",
                  .inputs = {uniform({16, 64, 64, 3})},
-                 .apply = [](const Variables& v) { return Variables{gaussian_blur(v[0], 3)}; },
+                 .apply = [](const Variables& v) { return Variables{blurred(v[0], 3, Border::replicate)}; },
                  .large = true});
 }
 

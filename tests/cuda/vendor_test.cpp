@@ -30,7 +30,7 @@ class VendorRoute : public testing::Test {
   void SetUp() override { set_route(device_, "vendor"); }
   void TearDown() override {
     simt::set_faults({});
-    set_route(device_, "");
+    set_route(device_, "auto");
     fs::remove_all(folder_);
   }
 
@@ -78,7 +78,7 @@ TEST_F(VendorRoute, AgreesWithTheReferenceAndRepeats) {
 }
 
 TEST_F(VendorRoute, IsNotWhatTheEmulationBeginsWith) {
-  set_route(device_, "");
+  set_route(device_, "auto");
   EXPECT_THAT(device_.description(), HasSubstr("own kernels"));
   EXPECT_EQ(convolutions_in([&] { convolve(); }), 0u);
   set_route(device_, "vendor");
@@ -214,7 +214,7 @@ TEST_F(VendorRoute, WhatCannotBeHadIsOneLineAndChangesNothing) {
   const auto refused = [&](const std::string& route, const std::string& text) {
     EXPECT_THAT([&] { set_route(device_, route); }, testing::ThrowsMessage<Error>(HasSubstr(text)));
   };
-  refused("fast", "route 'fast': expected own, vendor, vendor-tf32, benchmark:FILE or table:FILE");
+  refused("fast", "route 'fast': expected auto, own, vendor, vendor-tf32, benchmark:FILE or table:FILE");
   refused("table:" + table(), "routes.txt: a table of routes: cannot be read");
   write_table("# a comment\nvendor 1 2\n");
   refused("table:" + table(), "routes.txt:2: expected 'own' or 'vendor'");
@@ -228,7 +228,7 @@ TEST_F(VendorRoute, WhatCannotBeHadIsOneLineAndChangesNothing) {
   EXPECT_EQ(convolutions_in([&] { convolve(); }), 1u) << "the route is the one before";
   EXPECT_THAT([&] { set_route(reference_device(), "own"); },
               testing::ThrowsMessage<Error>(HasSubstr("device 'reference' has one way to compute")));
-  EXPECT_NO_THROW(set_route(reference_device(), ""));
+  EXPECT_NO_THROW(set_route(reference_device(), "auto"));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST(Bbmp, FirstStepFollowsItsLoss) {
     const Tensor found = Bbmp(config, classifier, halves(2), 1, cpu_device()).explain(x).at("map");
 
     const Variable mask = Variable::leaf((1 - Variable(first)).value());
-    const Variable blurred = gaussian_blur(x, config.blur_sigma);
+    const Variable blurred = gaussian_blur(x, gaussian_taps(config.blur_sigma, DType::f32, cpu_device()));
     const Variable p = sigmoid(classifier.logits(mask * x + (1 - mask) * blurred));  // [N,1], of class 1
     const Variable faded = sum(concat({1 - p, p}, 1) * Variable(decided));
     const Variable down = abs(slice(mask, 1, 1, kSide) - slice(mask, 1, 0, kSide - 1));

@@ -1,10 +1,10 @@
-#include "nn/staged_step.h"
+#include "nn/trainable.h"
 
 #include <algorithm>
 
 namespace counterfoil::nn {
 
-LossTerms StagedStep::finish(const DeviceTerms& terms) {
+LossTerms Trainable::finish(const DeviceTerms& terms) {
   LossTerms sums;
   for (const auto& [name, value] : terms) {
     const auto known = std::ranges::find(sums, name, [](const auto& term) { return term.first; });
