@@ -19,12 +19,12 @@ struct Source {
 ///   mnist10k[:CLASSES]             10,000 real digits inside the program
 ///   fashion-mnist[:CLASSES]        from the distribution's package dataset-fashion-mnist
 ///   idx:DIR[:CLASSES]              a folder with *images* and *labels* files in the IDX format, gzipped or not
-///   images:DIR[:CLASSES]           a folder with a folder of PNG and JPEG files per class, or train/ and test/ of
-///   those
-/// With coloured- in front (coloured-mnist10k:3,8) the grey images are coloured, each in red, green or blue, at random
-/// and whatever its class (data/synthetic.h); an image has the same colour whichever classes are chosen.
-/// each with changes behind it, such as +square=8 (data/variants.h).
+///   images:DIR[:CLASSES]           a folder with a folder of PNG and JPEG files per class, or with train/ and test/
+///                                  that have them
 /// CLASSES is a list such as 3,8 or coat,pullover: the first becomes label 0; none means all, in the source's order.
+/// With coloured- in front (coloured-mnist10k:3,8) the grey images are coloured, each in red, green or blue, at random
+/// and whatever its class (data/synthetic.h); an image has the same colour whichever classes are chosen. Changes may
+/// stand behind, such as +square=8 (data/variants.h).
 /// Throws Error naming what is wrong and the nearest legal name.
 Source open_source(const std::string& spec);
 

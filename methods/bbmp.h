@@ -19,8 +19,7 @@
 //
 // Numbered deviations:
 //  1. All images of a call are optimised at once, each with its own mask; they do not touch each other. The jitter of
-//  an
-//     iteration is the same for all, and every call draws the same ones, so that an explanation depends on the image
+//     an iteration is the same for all, and every call draws the same ones, so that an explanation depends on the image
 //     and the seed alone.
 //  2. Pixels that the jitter shifts in are black.
 //  3. The mask starts as the smallest centred disc, of 16 radii, whose deletion takes away 99% of what the deletion of

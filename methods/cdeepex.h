@@ -16,9 +16,8 @@
 //
 // Numbered deviations:
 //  1. Eq. 2 prints llh(D(G(z)) + Delta z_0, y) and inequalities that would make every third class likelier. Meant, and
-//  here:
-//     D sees the completed image G(z) - Delta z_0, which is I itself at z_0, clipped to [0,1]; and
-//     llh(i) - llh(y_true) <= epsilon, llh(i) - llh(y_probe) <= epsilon.
+//     here: D sees the completed image G(z) - Delta z_0, which is I itself at z_0, clipped to [0,1]; and llh(i) -
+//     llh(y_true) <= epsilon, llh(i) - llh(y_probe) <= epsilon.
 //  2. Both searches are by Adam; the paper names its steps nowhere. Restarts and queries are searched at once; the
 //     rows do not touch each other, and each query has the same starts, so that an explanation depends on the image and
 //     the seed alone.

@@ -16,8 +16,7 @@
 //
 // Numbered deviations: 1 to 4 of methods/syce.h, and
 //  5. Eq. 18 composes g_{1-i}^a with g_i^s; the text below it ("Framework") with g_i^a. The text is followed: the
-//  stable
-//     image has no side to come back from.
+//     stable image has no side to come back from.
 //  6. The supplement gives no weights of its own but says that the loss is SyCE's with lambda_w (d_w^0 + d_w^1) added:
 //     SyCE's weights, and lambda_w = 1e-3, with which the added term starts at about 0.2, the size of its neighbours.
 //  7. d_w is the sum over the parameters of the heads (convolutions 3x3 to 32 and 16 channels and 1x1, as for

@@ -27,10 +27,9 @@
 //  1. Images, heads and mask lie in [0,1] (sigmoid), where DCGAN has tanh: the classifier and eq. 5 take the heads as
 //     they are, without a conversion.
 //  2. Eq. 8 asks the generator to minimise log(1 - D(fake)); it minimises -log D(fake), the customary non-saturating
-//  form
-//     with the same fixed point.
+//     form with the same fixed point.
 //  3. F is the probability of class 1, so that eq. 9 and 10 are cross entropies with the opposite class, taken on
-//  logits.
+//     logits.
 //  4. Reductions, which the paper leaves open: squared norms (eq. 11, 13) are summed over the image, eq. 15 and 16 are
 //     means over pixels, and every term is a mean over the batch. The default weights go with these reductions.
 //  5. The heads G_0, G_1, G_m are channels of one last layer.

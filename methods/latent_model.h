@@ -15,8 +15,7 @@
 //
 // Numbered deviations:
 //  1. The paper trains as Arjovsky et al. 2017, who clip the critic's weights: here the critic has the gradient penalty
-//  of
-//     Gulrajani et al. 2017 in its place, with their figures.
+//     of Gulrajani et al. 2017 in its place, with their figures.
 //  2. The paper gives no loss for its VAE: ||D(z) - x||^2 + weight_kl KL, sums over an image, which is a normal
 //     likelihood of variance weight_kl / 2.
 //  3. The GAN's code for digits is not given (200 for Fashion-MNIST, 64x64): that of the VAE, 120, stands for both.

@@ -16,16 +16,15 @@
 //
 // Numbered deviations:
 //  1. The paper averages the L1 and L2 distances, its released code adds them: averaged here. L2 is the mean squared
-//  difference.
+//     difference.
 //  2. L_bce is taken on the logits of f (the same number, without overflow).
 //  3. The gradient penalty has 1e-12 under its square root.
 //  4. The paper's blocks have batch norm and dropout of 0.1 to 0.2. In the released weights the running means are still
-//  0: there
-//     batch norm ran as a plain affine map and dropout was off. That is the default here (batch_norm = frozen, dropout
-//     = 0); batch_norm = batch with dropout = 0.2 is the text's. With batch statistics g_i can tell from its batch
-//     which side it is on, and its running averages mix x, g_i(x) and g_{1-i}(x): measured on digits 3/8 after 400
-//     steps, acc_s was 0.36 and acc_a 0.51 on single images where the training batches had long crossed; frozen, 300
-//     steps give 0.99 and 0.01.
+//     0: there batch norm ran as a plain affine map and dropout was off. That is the default here (batch_norm = frozen,
+//     dropout = 0); batch_norm = batch with dropout = 0.2 is the text's. With batch statistics g_i can tell from its
+//     batch which side it is on, and its running averages mix x, g_i(x) and g_{1-i}(x): measured on digits 3/8 after
+//     400 steps, acc_s was 0.36 and acc_a 0.51 on single images where the training batches had long crossed; frozen,
+//     300 steps give 0.99 and 0.01.
 
 namespace counterfoil::methods {
 

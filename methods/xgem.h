@@ -17,7 +17,7 @@
 // Numbered deviations:
 //  1. Neither paper gives lambda nor the steps of the search. The distance is a sum over pixels.
 //  2. The VAE is CDeepEx's, of linear layers, in the place of the convolutional one that Singla et al. took from
-//  elsewhere.
+//     elsewhere.
 //  3. The classifier sees G(z) alone, as in Joshi et al.; `complete` adds what G cannot draw, as CDeepEx does for both.
 
 namespace counterfoil::methods {
