@@ -1,13 +1,17 @@
 #include "app/command_line.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <functional>
 #include <new>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "app/commands.h"
 #include "app/config.h"
@@ -105,7 +109,7 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
       CLI::Option* option = command->add_option_function<std::string>(
           flag_of(key.name), set,
           fmt::format("{} ({}{})", key.help, key.expects(), text.empty() ? "" : "; default " + text));
-      option->type_name("")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      option->type_name("VALUE")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
     command->callback([&arguments, &action, name = kind.name] {
       arguments.kind = name;
@@ -120,7 +124,7 @@ void add_where(CLI::App& command, Where& where) {
   nn::Keys keys;
   defaults.declare(keys);
   for (const auto& [name, field] : {std::pair{"device", &where.device}, {"route", &where.route}})
-    command.add_option(flag_of(name), *field, keys.at(name).help)->type_name("");
+    command.add_option(flag_of(name), *field, keys.at(name).help)->type_name("NAME");
 }
 
 void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
@@ -149,7 +153,7 @@ void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action)
 
 A folder gets three.counterfactual.png, three.map.png (white to red, the largest value darkest) and so on; the images of a
 safetensors file are numbered. Written to a safetensors file, for N images: input, counterfactual and, where the method has
-them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0; others as the method's header says; probabilities.<name> [N,classes] of f
+them, stable [N,H,W,C] in [0,1]; map [N,H,W,1] >= 0; others as docs/methods says; probabilities.<name> [N,classes] of f
 for each of these images; all f32; and target [N] (i32), the class asked for.
 The metadata hold the run's settings.)");
   command->callback([&] { action = [&] { return explain_command(arguments); }; });
@@ -184,7 +188,7 @@ void add_report(CLI::App& program, ReportArguments& arguments, Action& action) {
   command->add_option("--output", arguments.output, "HTML file to write")->required()->type_name("FILE");
   command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 6)")
       ->check(CLI::Range(1, 1000))
-      ->type_name("");
+      ->type_name("N");
   add_where(*command, arguments.where);
   command->footer("\n  counterfoil report --run runs/syce --evaluation syce.json --output report.html");
   command->callback([&] { action = [&] { return report_command(arguments); }; });
@@ -199,7 +203,7 @@ void add_panel(CLI::App& program, PanelArguments& arguments, Action& action) {
   command->add_option("--output", arguments.output, "PNG file to write")->required()->type_name("FILE");
   command->add_option("--images-per-class", arguments.images_per_class, "test images shown (default 4)")
       ->check(CLI::Range(1, 1000))
-      ->type_name("");
+      ->type_name("N");
   add_where(*command, arguments.where);
   command->footer(R"(
   counterfoil panel --run runs/syce runs/cyce --output panel.png
@@ -212,8 +216,9 @@ void add_methods(CLI::App& program, MethodsArguments& arguments, Action& action)
   CLI::App* command = program.add_subcommand("methods", "list the methods, or the keys of one");
   command->add_option("name", arguments.name, "print the keys of this method, or of classifier or embedding")
       ->type_name("");
-  command->add_flag("--json", arguments.json, "name, paper and description of every method");
-  command->footer("\n  counterfoil methods\n  counterfoil methods syce");
+  command->add_flag("--json", arguments.json,
+                    "name, paper and description of every method; of a named one its keys too");
+  command->footer("\n  counterfoil methods\n  counterfoil methods syce\n  counterfoil methods syce --json");
   command->callback([&] { action = [&] { return methods_command(arguments); }; });
 }
 
@@ -221,7 +226,7 @@ void add_selftest(CLI::App& program, SelftestArguments& arguments, Action& actio
   CLI::App* command =
       program.add_subcommand("selftest", "run every primitive on a device and compare with the reference");
   add_where(*command, arguments.where);
-  command->add_option("--only", arguments.only, "only cases with this in their name")->type_name("");
+  command->add_option("--only", arguments.only, "only cases with this in their name")->type_name("TEXT");
   command->footer("\n  counterfoil selftest --device cpu --only conv2d");
   command->callback([&] { action = [&] { return selftest_command(arguments); }; });
 }
@@ -289,13 +294,30 @@ int complain(int status, const std::string& message) {
   return status;
 }
 
+// Where standard input, output or errors are closed, the next file opened would take their number, and what is meant
+// for the user would be written into it.
+void fill_standard_descriptors() {
+  int descriptor = 0;
+  do {
+    descriptor = ::open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) (void)::close(descriptor);
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
   constexpr int kWrongInput = 2, kDiverged = 3;
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit fails like one on a full disk
+  fill_standard_descriptors();
   try {
-    return parse_and_run(argc, argv);
+    const int status = parse_and_run(argc, argv);
+    errno = 0;
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      const int code = errno != 0 ? errno : EIO;
+      return complain(kWrongInput, "cannot write to the standard output: " + std::generic_category().message(code));
+    }
+    return status;
   } catch (const Divergence&) {
     return kDiverged;  // train has said what happened
   } catch (const std::bad_alloc&) {

@@ -61,7 +61,7 @@ int panel_command(const PanelArguments& arguments);
 
 struct MethodsArguments {
   std::string name;   ///< print its keys with their defaults; empty: the methods' names, one a line
-  bool json = false;  ///< name, paper and description of every method
+  bool json = false;  ///< the same as JSON: name, paper and description; of a named one also "keys"
 };
 int methods_command(const MethodsArguments& arguments);
 int metrics_command();

@@ -82,8 +82,7 @@ Settings::Settings(const Kind& kind) : kind_(kind), recipe_(kind.recipe()) {
 
 void Settings::read_toml(const std::string& text, const std::string& name) {
   const toml::table table = parse(text, name);
-  for (const auto& [key_text, node] : table) {
-    const std::string key(key_text.str());
+  const auto read = [&](const std::string& key, const toml::node& node) {
     try {
       const nn::KeyValue value = value_of(key, node);
       if (key != "kind") {
@@ -94,6 +93,10 @@ void Settings::read_toml(const std::string& text, const std::string& name) {
     } catch (const Error& error) {
       fail("{}:{}: {}", name, node.source().begin.line, error.what());
     }
+  };
+  if (const toml::node* kind = table.get("kind")) read("kind", *kind);  // another kind's keys would be unknown here
+  for (const auto& [key, node] : table) {
+    if (key.str() != "kind") read(std::string(key.str()), node);
   }
 }
 
@@ -118,13 +121,6 @@ std::string Settings::to_toml(bool results_only) const {
 
 bool Settings::may_change_on_resume(const std::string& key) {
   return key == "steps" || key == "checkpoint_every" || key == "threads" || key == "device" || key == "route";
-}
-
-std::string kind_of_toml(const std::string& text, const std::string& name) {
-  const toml::table table = parse(text, name);
-  const auto kind = table["kind"].value_exact<std::string>();
-  if (!kind) fail("{}: it has no key 'kind'", name);
-  return *kind;
 }
 
 std::string version() {

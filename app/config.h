@@ -56,9 +56,6 @@ class Settings {
   nn::Keys keys_;
 };
 
-/// The kind that a config text names. Throws Error when it names none.
-std::string kind_of_toml(const std::string& text, const std::string& name);
-
 /// The build: version, revision where known, build type.
 std::string version();
 

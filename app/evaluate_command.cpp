@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "kernels/route.h"
 #include "metrics/embedding.h"
+#include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 
@@ -33,6 +34,9 @@ void print(const Evaluation& evaluation) {
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
+  for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
+    if (!file.empty()) check_writable(file);
+  }
   Device& device = open_device(arguments.where.device, arguments.where.route);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
@@ -56,10 +60,10 @@ int evaluate_command(const EvaluateArguments& arguments) {
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     evaluations[i].run = arguments.runs[i].string();
     evaluations[i].training = read_cost(RunDirectory(arguments.runs[i]));
-    print(evaluations[i]);
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
   if (!arguments.markdown.empty()) write_text_atomically(arguments.markdown, to_markdown(evaluations));
+  for (const Evaluation& evaluation : evaluations) print(evaluation);
   return 0;
 }
 

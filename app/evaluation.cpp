@@ -98,6 +98,17 @@ void measure_codes(Evaluation& evaluation, const CodesByClass& real, const Codes
   }
 }
 
+void check_one_classifier(std::vector<ExplainerRun>& explainers, const Tensor& images) {
+  std::vector<std::int32_t> first;
+  for (ExplainerRun& explained : explainers) {
+    const std::vector<std::int32_t> decided = explained.classifier.decisions(images).to_vector<std::int32_t>();
+    if (&explained == &explainers.front()) first = decided;
+    if (decided == first && explained.classifier.class_count() == explainers.front().classifier.class_count()) continue;
+    fail("evaluate: expected explainers of one classifier; those of {} and of {} decide the images differently",
+         explainers.front().run.settings->kind().name, explained.run.settings->kind().name);
+  }
+}
+
 double mebibytes(std::size_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
@@ -164,6 +175,7 @@ std::optional<double> Evaluation::js() const {
 
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
                                  nn::VaeEmbedding* embedding) {
+  check_one_classifier(explainers, images);
   std::vector<Evaluation> evaluations;
   std::vector<Codes> codes;
   std::vector<Tensor> fitted_on;
@@ -188,8 +200,6 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
       return split_by_class(fitted_on.back(), classes_of_rows, classes);
     };
     if (codes.empty()) real = codes_of(images, decided);
-    if (std::ssize(real) != classes)
-      fail("evaluate: expected explainers of one classifier, found {} classes and {}", real.size(), classes);
     Codes& own = codes.emplace_back();
     if (const auto target = explanation.find("target"); target != explanation.end())
       own.counterfactual = codes_of(explanation.at("counterfactual"), target->second.to_vector<std::int32_t>());
@@ -202,10 +212,10 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
 }
 
 std::string to_json(const std::vector<Evaluation>& evaluations) {
-  if (evaluations.size() == 1) return json_of(evaluations.front()).dump(2) + "\n";
   nlohmann::ordered_json runs = nlohmann::ordered_json::array();
   for (const Evaluation& evaluation : evaluations) runs.push_back(json_of(evaluation));
-  return nlohmann::ordered_json{{"runs", runs}}.dump(2) + "\n";
+  const nlohmann::ordered_json json = runs.size() == 1 ? runs.front() : nlohmann::ordered_json{{"runs", runs}};
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";  // of a folder's name
 }
 
 }  // namespace counterfoil::app

@@ -30,8 +30,8 @@ struct Evaluation {
     int to = 0;
     std::int64_t images = 0;
     double fd_mu = 0;
-    std::optional<double> js, fd_mu_stable,
-        js_stable;  ///< js is undefined where the codes lie on a line (a collapsed generator)
+    std::optional<double> js;  ///< undefined where the codes lie on a line (a collapsed generator)
+    std::optional<double> fd_mu_stable, js_stable;
   };
   std::vector<Direction> directions;
 
@@ -40,16 +40,15 @@ struct Evaluation {
 };
 
 /// Evaluates several explainers of one classifier on the same images; the plane of JS is fitted once, on the real codes
-/// and those of all of them (Charachon et al., section 6.3). `embedding` may be null. Throws Error when one of two
-/// classes has fewer than 3 images.
+/// and those of all of them (Charachon et al., section 6.3). `embedding` may be null. Throws Error when their
+/// classifiers decide the images differently, or one of two classes has fewer than 3 images.
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
                                  nn::VaeEmbedding* embedding);
 
 /// JSON: for one evaluation an object with acc_stable, acc_adversarial, acc_target, flip_rate, distance_l1,
 /// distance_l2, mask_size, seconds_per_image, peak_memory_mib, "training" with steps, seconds and peak_memory_mib, and
 /// with an embedding fd_mu and js (means over the directions) and "directions"; what was not measured is null. For
-/// several,
-/// {"runs": [objects]}.
+/// several, {"runs": [objects]}.
 std::string to_json(const std::vector<Evaluation>& evaluations);
 
 /// A Markdown table with a row per evaluation, the methods' names first; what was not measured is "-".

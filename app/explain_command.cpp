@@ -9,6 +9,7 @@
 #include "data/image_file.h"
 #include "kernels/error.h"
 #include "kernels/route.h"
+#include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -113,6 +114,7 @@ void write_pictures(const std::filesystem::path& folder, const std::vector<std::
 
 int explain_command(const ExplainArguments& arguments) {
   const Form form = form_of(arguments.output);
+  if (form != Form::pictures) check_writable(arguments.output);
   Device& device = open_device(arguments.where.device, arguments.where.route);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const Queries queries = read_inputs(arguments.input, explained.run.data.splits.train, device);

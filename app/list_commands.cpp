@@ -5,8 +5,7 @@
 
 #include "app/commands.h"
 #include "app/config.h"
-#include "kernels/error.h"
-#include "tensor/nearest_name.h"
+#include "app/figures.h"
 
 namespace counterfoil::app {
 
@@ -28,36 +27,39 @@ void print_kind(const Kind& kind) {
   for (const nn::Keys::Key& key : settings.keys().list()) print_key(key);
 }
 
-struct MetricLine {
-  const char *name, *what;
-};
+nlohmann::ordered_json json_of(const Kind& kind) {
+  return {{"name", kind.name}, {"paper", kind.paper}, {"description", kind.summary}};
+}
 
-constexpr MetricLine kMetrics[] = {
-    {"acc_stable", "part of the stable images, or else reconstructions, that f decides like the input; 1 is best"},
-    {"acc_adversarial", "part of the counterfactuals that f still decides like the input; 0 is best"},
-    {"acc_target", "part of the counterfactuals that f decides as asked; 1 is best"},
-    {"flip_rate", "part of the counterfactuals that f decides otherwise than the input; 1 is best"},
-    {"fd_mu", "Frechet distance, in the codes of the embedding, between real images and counterfactuals; 0 is best"},
-    {"js", "Jensen-Shannon distance in the plane of the codes' two principal components, 0 to 1; 0 is best"},
-    {"distance_l1", "mean absolute difference of counterfactual and input"},
-    {"distance_l2", "root mean square difference of counterfactual and input"},
-    {"mask_size", "mean of the masks, of methods that draw which part may change, 0 to 1"},
-    {"seconds_per_image", "wall time of an explanation"},
-    {"peak_memory_mib", "the most that the explanations held on the device at once"},
-};
+nlohmann::ordered_json with_keys(const Kind& kind) {
+  nlohmann::ordered_json json = json_of(kind);
+  const Settings settings(kind);
+  for (const nn::Keys::Key& key : settings.keys().list()) {
+    nlohmann::ordered_json& one = json["keys"].emplace_back();
+    one["name"] = key.name;
+    std::visit([&](const auto& value) { one["default"] = value; }, key.default_value);
+    one["expects"] = key.expects();
+    one["help"] = key.help;
+  }
+  return json;
+}
 
 }  // namespace
 
 int methods_command(const MethodsArguments& arguments) {
   if (!arguments.name.empty()) {
-    if (arguments.json) fail("methods: --json lists all methods; leave out {}", in_quotes(arguments.name));
-    print_kind(kind_named(arguments.name));
+    const Kind& kind = kind_named(arguments.name);
+    if (arguments.json) {
+      fmt::print("{}\n", with_keys(kind).dump(2));
+    } else {
+      print_kind(kind);
+    }
     return 0;
   }
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Kind& kind : kinds()) {
     if (kind.paper.empty()) continue;
-    list.push_back({{"name", kind.name}, {"paper", kind.paper}, {"description", kind.summary}});
+    list.push_back(json_of(kind));
     if (!arguments.json) fmt::print("{}\n", kind.name);
   }
   if (arguments.json) fmt::print("{}\n", list.dump(2));
@@ -66,7 +68,7 @@ int methods_command(const MethodsArguments& arguments) {
 
 int metrics_command() {
   fmt::print("What `counterfoil evaluate` measures on the test images:\n");
-  for (const MetricLine& metric : kMetrics) fmt::print("  {:<18} {}\n", metric.name, metric.what);
+  for (const FigureMeaning& figure : kFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
   return 0;
 }
 

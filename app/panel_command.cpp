@@ -6,11 +6,13 @@
 #include "app/report.h"
 #include "kernels/error.h"
 #include "kernels/route.h"
+#include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
 
 int panel_command(const PanelArguments& arguments) {
+  check_writable(arguments.output);
   Device& device = open_device(arguments.where.device, arguments.where.route);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));

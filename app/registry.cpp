@@ -132,11 +132,11 @@ constexpr const char* kCharachon =
 std::vector<Kind> make_kinds() {
   using namespace methods;  // NOLINT(google-build-using-namespace): the table reads better
   return {
-      kind<ClassifierConfig>("classifier", "", "the model to be explained: a LeNet on the classes of --data", 3750,
-                             [](const ClassifierConfig& config, const TrainingInputs& inputs) {
-                               return std::make_unique<ClassifierTraining>(config, inputs.splits, inputs.seed,
-                                                                           inputs.device);
-                             }),
+      kind<ClassifierConfig>(
+          "classifier", "", "the model to be explained: a LeNet, or CDeepEx's or GANMEX's network", 3750,
+          [](const ClassifierConfig& config, const TrainingInputs& inputs) {
+            return std::make_unique<ClassifierTraining>(config, inputs.splits, inputs.seed, inputs.device);
+          }),
       kind<EmbeddingRunConfig>("embedding", "", "the VAE and MLP in whose codes fd_mu and js compare images", 3000,
                                make_embedding),
       explainer<Explaingan, ExplainganConfig>(

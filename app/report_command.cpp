@@ -1,17 +1,19 @@
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/figures.h"
 #include "app/report.h"
+#include "data/idx.h"
 #include "kernels/error.h"
 #include "kernels/route.h"
+#include "tensor/atomic_file.h"
+#include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 
@@ -20,9 +22,9 @@ namespace counterfoil::app {
 namespace {
 
 std::string read_text(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail("{}: cannot be read", file.string());
-  return {std::istreambuf_iterator<char>(stream), {}};
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 30U;
+  const std::vector<std::uint8_t> bytes = data::read_bytes(file, kLargest);
+  return {bytes.begin(), bytes.end()};
 }
 
 std::vector<Report::Curve> read_curves(const std::filesystem::path& metrics) {
@@ -52,25 +54,32 @@ std::vector<Report::Curve> read_curves(const std::filesystem::path& metrics) {
   return curves;
 }
 
-std::vector<Report::Figure> read_figures(const std::filesystem::path& file) {
-  static constexpr struct {
-    const char *key, *name, *meaning;
-  } kFigures[] = {
-      {"acc_stable", "acc_s", "part of the stable images that f decides like the query (1 is best)"},
-      {"acc_adversarial", "acc_a", "part of the counterfactuals that f still decides like the query (0 is best)"},
-      {"acc_target", "acc_t", "part of the counterfactuals that f decides as asked (1 is best)"},
-      {"fd_mu", "FD_mu",
-       "Frechet distance of counterfactuals and real images of the other side, in the embedding's codes"},
-      {"js", "JS", "Jensen-Shannon distance of the same, in the codes' principal plane (0 to 1)"},
-      {"distance_l1", "L1", "mean absolute difference of counterfactual and query"},
-      {"distance_l2", "L2", "root mean square difference of counterfactual and query"},
-      {"mask_size", "mask", "mean of the masks"},
-  };
+// What `evaluate --json` wrote about a run: the file itself, or of several runs the entry that bears its name.
+const nlohmann::json& entry_of(const nlohmann::json& written, const std::filesystem::path& file,
+                               const std::filesystem::path& run) {
+  if (!written.is_object()) fail("{}: not what `counterfoil evaluate --json` writes: no object", file.string());
+  if (!written.contains("runs")) {
+    if (!written.contains("acc_adversarial")) {
+      fail("{}: not what `counterfoil evaluate --json` writes: it has no acc_adversarial", file.string());
+    }
+    return written;
+  }
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const nlohmann::json& one : written.at("runs")) {
+    names.push_back(one.at("run").get<std::string>());
+    if (std::filesystem::equivalent(names.back(), run, ignored)) return one;
+  }
+  fail("{}: it has no figures of {}, but of {}", file.string(), in_quotes(run.string()), fmt::join(names, ", "));
+}
+
+std::vector<Report::Figure> read_figures(const std::filesystem::path& file, const std::filesystem::path& run) {
   std::vector<Report::Figure> figures;
   try {
-    const nlohmann::json json = nlohmann::json::parse(read_text(file));
-    for (const auto& figure : kFigures) {
-      if (!json.contains(figure.key) || json[figure.key].is_null()) continue;
+    const nlohmann::json written = nlohmann::json::parse(read_text(file));
+    const nlohmann::json& json = entry_of(written, file, run);
+    for (const FigureMeaning& figure : kFigures) {
+      if (figure.name == nullptr || !json.contains(figure.key) || json[figure.key].is_null()) continue;
       figures.push_back({figure.name, fmt::format("{:.4g}", json[figure.key].get<double>()), figure.meaning});
     }
   } catch (const nlohmann::json::exception& error) {
@@ -130,6 +139,9 @@ std::string question(const ExplainerRun& explained) {
 }  // namespace
 
 int report_command(const ReportArguments& arguments) {
+  check_writable(arguments.output);
+  Report report;
+  if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation, arguments.run);
   Device& device = open_device(arguments.where.device, arguments.where.route);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const data::Dataset test = test_images(explained.run, arguments.run);
@@ -147,7 +159,6 @@ int report_command(const ReportArguments& arguments) {
   if (const auto found = explanation.find("target"); found != explanation.end())
     targets = found->second.to_vector<std::int32_t>();
 
-  Report report;
   report.title = fmt::format("{}: {}", explained.run.settings->kind().name, question(explained));
   report.introduction = fmt::format(
       "For each test image the classifier f is asked what would have to change for {}. The counterfactual is that "
@@ -172,7 +183,6 @@ int report_command(const ReportArguments& arguments) {
     if (gallery.has("picture")) shown.pictures.push_back(gallery.signed_difference(row));
     report.rows.push_back(std::move(shown));
   }
-  if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation);
   report.curves = read_curves(RunDirectory(arguments.run).metrics());
   report.provenance = fmt::format("counterfoil {}, {} on {}\n\n{}", version(), arguments.run.string(),
                                   device.description(), explained.run.settings->to_toml(true));

@@ -22,11 +22,19 @@ void RunDirectory::create() const {
   if (::access(folder_.c_str(), W_OK) != 0) fail("cannot write in the folder {}", folder_.string());
 }
 
-void RunDirectory::remove() const {
+bool RunDirectory::holds_steps() const {
+  std::error_code error;
+  const std::uintmax_t lines = std::filesystem::file_size(metrics(), error);
+  return std::filesystem::exists(checkpoint()) || (!error && lines > 0);
+}
+
+void RunDirectory::remove(bool folder_too) const {
   std::error_code ignored;
-  for (const auto& file : {config(), splits(), metrics(), checkpoint(), model(), cost(), log()}) {
+  for (const auto& file : {config(), splits(), metrics(), checkpoint(), model(), cost()}) {
     std::filesystem::remove(file, ignored);
   }
+  if (!folder_too) return;
+  std::filesystem::remove(log(), ignored);
   std::filesystem::remove(folder_, ignored);
 }
 

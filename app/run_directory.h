@@ -35,8 +35,10 @@ class RunDirectory {
 
   /// Makes the folder where it is missing. Throws Error with the system's reason.
   void create() const;
-  /// Removes the files of a run, and the folder where nothing else is in it.
-  void remove() const;
+  /// Whether a step of training left something: a checkpoint, or a line in metrics.csv.
+  bool holds_steps() const;
+  /// Removes the files of a run but its log; `folder_too`: the log as well, and the folder where nothing else is in it.
+  void remove(bool folder_too) const;
 
  private:
   std::filesystem::path folder_;

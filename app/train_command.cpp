@@ -2,6 +2,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -61,30 +62,34 @@ std::unique_ptr<Settings> resolve_settings(const RunDirectory& run, const TrainA
     }
     return resumed_settings(kind, run, arguments);
   }
+  for (const std::filesystem::path& file : {run.checkpoint(), run.model(), run.metrics()}) {
+    if (std::filesystem::exists(file)) {
+      fail("{} is there, but no config.toml beside it to say what it is of: choose another --out", file.string());
+    }
+  }
   auto settings = std::make_unique<Settings>(kind);
   read_arguments(*settings, arguments);
   return settings;
 }
 
-// The run directory with its settings and splits; nothing of it stays when it cannot be written.
-void prepare(const RunDirectory& directory, const Run& run) {
-  const bool existed = std::filesystem::exists(directory.folder());
-  directory.create();
-  try {
-    if (std::filesystem::exists(directory.splits())) {
-      std::ifstream stream(directory.splits(), std::ios::binary);
-      const std::string stored{std::istreambuf_iterator<char>(stream), {}};
-      if (stored != run.data.description) {
-        fail("{}: the data are not those that the run began with", directory.splits().string());
-      }
-    }
-    write_text_atomically(directory.splits(), run.data.description);
-    write_text_atomically(directory.config(), run.settings->to_toml());
-  } catch (const Error&) {
-    std::error_code ignored;
-    if (!existed) std::filesystem::remove(directory.folder(), ignored);  // only when it is empty
-    throw;
+void check_data(const RunDirectory& directory, const Run& run) {
+  if (!std::filesystem::exists(directory.splits())) return;
+  std::ifstream stream(directory.splits(), std::ios::binary);
+  const std::string stored{std::istreambuf_iterator<char>(stream), {}};
+  if (stored != run.data.description) {
+    fail("{}: the data are not those that the run began with", directory.splits().string());
   }
+}
+
+// The step that the run has reached, with everything of it put back.
+std::int64_t load_progress(const RunDirectory& directory, Run& run) {
+  if (!std::filesystem::exists(directory.checkpoint())) return 0;
+  const std::int64_t reached = load_checkpoint(directory.checkpoint(), run.trainable->training_state(), *run.device);
+  const std::int64_t steps = run.settings->run().steps;
+  if (reached > steps) {
+    fail("--steps: {} were asked for, {} is of step {}", steps, directory.checkpoint().string(), reached);
+  }
+  return reached;
 }
 
 void say_accuracy(Run& run, Progress& progress) {
@@ -95,28 +100,13 @@ void say_accuracy(Run& run, Progress& progress) {
                            methods::accuracy(training->classifier(), test, *run.device)));
 }
 
-}  // namespace
-
-int train_command(const TrainArguments& arguments) {
-  const auto began = std::chrono::steady_clock::now();
-  if (arguments.out.empty()) fail("--out: expected the folder that the run shall be written to");
-  const RunDirectory directory(arguments.out);
-  const bool existed = std::filesystem::exists(directory.folder());
-  auto settings = resolve_settings(directory, arguments);
-  const RunConfig config = settings->run();
-  if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
-  Run run = build_run(std::move(settings));
-  if (arguments.cuda_graph) nn::GraphStep(*run.trainable, *run.device);  // before anything is written
-  prepare(directory, run);
-  const RunLock lock(directory);
-  TrainingPlan plan{0, config.steps, config.checkpoint_every, arguments.cuda_graph ? run.device : nullptr};
-  if (arguments.resume && std::filesystem::exists(directory.checkpoint())) {
-    plan.start = load_checkpoint(directory.checkpoint(), run.trainable->training_state(), *run.device);
-    if (plan.start > plan.steps) {
-      fail("--steps: {} were asked for, {} is of step {}", plan.steps, directory.checkpoint().string(), plan.start);
-    }
-  }
-
+// Trains what the directory and the run are ready for; complaints are the caller's to tidy up after.
+int train_in(const RunDirectory& directory, Run& run, const TrainingPlan& plan,
+             std::chrono::steady_clock::time_point began) {
+  catch_stop_signals();
+  write_text_atomically(directory.config(), run.settings->to_toml());
+  write_text_atomically(directory.splits(), run.data.description);
+  const RunConfig& config = run.settings->run();
   Progress progress(plan.start, plan.steps, run.trainable->images_per_step(), directory.log());
   progress.say(fmt::format("counterfoil {}: {} {} on {}", version(), plan.start > 0 ? "resuming" : "training",
                            run.settings->kind().name, run.device->description()));
@@ -125,7 +115,6 @@ int train_command(const TrainArguments& arguments) {
                            config.split, splits.train.size(), splits.validation.size(), splits.test.size(), plan.start,
                            plan.steps));
   const Metadata metadata = metadata_of(run);
-  catch_stop_signals();
   const auto since_began = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   };
@@ -142,15 +131,47 @@ int train_command(const TrainArguments& arguments) {
   } catch (const Divergence& divergence) {
     progress.say(divergence.what());
     throw;
-  } catch (const Error&) {
-    if (!existed && std::filesystem::file_size(directory.metrics()) == 0) directory.remove();  // not one step was done
-    throw;
   }
   save_model(directory.model(), run.trainable->training_state(), metadata);
   say_accuracy(run, progress);
   progress.say(peak_memory_text(*run.device));
   progress.say(fmt::format("{} in {}", directory.model().string(), duration_text(since_began())));
   return 0;
+}
+
+}  // namespace
+
+int train_command(const TrainArguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  if (arguments.out.empty()) fail("--out: expected the folder that the run shall be written to");
+  const RunDirectory directory(arguments.out);
+  // What is there is locked before it is read. A new folder is made when everything else is known to be right.
+  const bool existed = std::filesystem::is_directory(directory.folder());
+  std::optional<RunLock> lock;
+  if (existed) lock.emplace(directory);
+  const bool begun = std::filesystem::exists(directory.config());
+  auto settings = resolve_settings(directory, arguments);
+  const RunConfig config = settings->run();
+  if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
+  Run run = build_run(std::move(settings));
+  if (arguments.cuda_graph) nn::GraphStep(*run.trainable, *run.device);  // before anything is written
+  check_data(directory, run);
+  const TrainingPlan plan{load_progress(directory, run), config.steps, config.checkpoint_every,
+                          arguments.cuda_graph ? run.device : nullptr};
+  directory.create();
+  if (!lock) {
+    lock.emplace(directory);
+    if (std::filesystem::exists(directory.config()))
+      fail("{}: another process began a run there", directory.folder().string());
+  }
+  try {
+    return train_in(directory, run, plan, began);
+  } catch (const Divergence&) {
+    throw;
+  } catch (const std::exception&) {
+    if (!begun && !directory.holds_steps()) directory.remove(!existed);
+    throw;
+  }
 }
 
 }  // namespace counterfoil::app

@@ -32,6 +32,7 @@ extern "C" void request_stop(int signal) {
 void catch_stop_signals() {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 int stop_signal() {

@@ -70,4 +70,8 @@ void AtomicFile::fail_with_errno() const {
   fail("cannot write {}: {}", file_.string(), std::generic_category().message(code));
 }
 
+void check_writable(const std::filesystem::path& file) {
+  const AtomicFile without_commit(file);
+}
+
 }  // namespace counterfoil

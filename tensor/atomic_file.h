@@ -28,4 +28,7 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Throws Error as AtomicFile does when a file cannot be written, before the work of finding out what to write.
+void check_writable(const std::filesystem::path& file);
+
 }  // namespace counterfoil

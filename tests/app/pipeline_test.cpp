@@ -99,6 +99,13 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   ASSERT_EQ(two["runs"].size(), 2u);
   EXPECT_EQ(two["runs"][0]["acc_stable"], one["acc_stable"]);
   EXPECT_TRUE(two["runs"][0]["fd_mu"].is_null());  // no embedding, no figure
+
+  require({"train", "classifier", "--data", data(), "--out", path("untrained"), "--steps", "1", "--batch", "8"});
+  require({"train", "bbmp", "--data", data(), "--classifier", path("untrained"), "--out", path("of_another"),
+           "--iterations", "1"});
+  const Outcome mixed = go({"evaluate", "--run", path("syce"), path("of_another")});
+  EXPECT_EQ(mixed.status, 2);
+  EXPECT_THAT(mixed.errors, HasSubstr("expected explainers of one classifier; those of syce and of bbmp"));
 }
 
 // BBMP's mask, and the panel: a row of queries and one of each run, a counterfactual and a map for each query.
@@ -362,6 +369,27 @@ TEST_F(Pipeline, WrongRunsAreRefusedInOneLine) {
   refused({"report", "--run", path("syce"), "--evaluation", path("bad.json"), "--output", path("x.html")}, "bad.json");
   refused({"report", "--run", path("syce"), "--output", path("no/such/folder/x.html")}, "no/such/folder");
   EXPECT_FALSE(fs::exists(path("x.html")));
+
+  // Of several runs' figures a report takes its own run's.
+  const auto evaluated = [&](const std::string& json) {
+    std::ofstream(path("some.json")) << json;
+    return Arguments{"report",
+                     "--run",
+                     path("syce"),
+                     "--evaluation",
+                     path("some.json"),
+                     "--output",
+                     path("some.html"),
+                     "--images-per-class",
+                     "1"};
+  };
+  refused(evaluated("[1]"), "some.json: not what `counterfoil evaluate --json` writes: no object");
+  refused(evaluated("{}"), "it has no acc_adversarial");
+  refused(evaluated(R"({"runs": [{"run": "runs/other", "acc_adversarial": 0.5}]})"), "but of runs/other");
+  EXPECT_FALSE(fs::exists(path("some.html")));
+  require(evaluated(R"({"runs": [{"run": "other", "acc_adversarial": 0.5}, {"run": ")" + path("syce") +
+                    R"(/", "acc_adversarial": 0.1234}]})"));
+  EXPECT_THAT(bytes_of(path("some.html")), HasSubstr("0.1234"));
 }
 
 }  // namespace
