@@ -79,18 +79,30 @@ void require_norm_operand(const char* name, const ConstView& operand, const Cons
           name, "expected [1,C] or [N,C] for x [N,H,W,C]", operand, x);
 }
 
+/// The shape that `work` gives; complaints begin with the primitive's name.
+template <typename Work>
+Shape worked_out(const std::string& name, Work&& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    fail("{}{}", message.starts_with(name + ": ") ? "" : name + ": ", message);
+  }
+}
+
 void require_pool(const char* name, const ConstView& y, const ConstView& x, const PoolGeometry& geometry) {
   require_floats(name, y, x);
   require_rank(name, 4, y, x);
-  require(y.shape == pool_output_shape(x.shape, geometry), name, "output shape does not follow from the input", y, x);
+  const Shape expected = worked_out(name, [&] { return pool_output_shape(x.shape, geometry); });
+  require(y.shape == expected, name, "output shape does not follow from the input", y, x);
 }
 
 void require_convolution(const char* name, const ConstView& y, const ConstView& x, const ConstView& weight,
                          const Conv2dGeometry& geometry) {
   require_floats(name, y, x, weight);
   require_rank(name, 4, y, x, weight);
-  require(y.shape == conv2d_output_shape(x.shape, weight.shape, geometry), name,
-          "output shape does not follow from input and weight", y, x, weight);
+  const Shape expected = worked_out(name, [&] { return conv2d_output_shape(x.shape, weight.shape, geometry); });
+  require(y.shape == expected, name, "output shape does not follow from input and weight", y, x, weight);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -153,29 +154,69 @@ TEST(GeneratorPair, DomainsSmallerThanABatchAreRefused) {
   }
 }
 
-// What D_d sees: real images of its domain, and fakes that the other generator made of the other domain.
+// What D_d sees: real images of its domain, and fakes that the other generator, moved already, made of the other
+// domain.
 TEST(GeneratorPair, DiscriminatorLossAndItsGradient) {
+  for (const double generator_rate : {0.0, 0.01}) {
+    BrighterHalf classifier;
+    const data::Dataset images = halves(kCount);
+    SyceConfig config = small<SyceConfig>();
+    config.generator_learning_rate = generator_rate;
+    config.discriminator_learning_rate = 0;
+    config.beta1 = 0;
+    config.weight_gradient_penalty = 0;
+    config.weight_discriminator = 3;
+    const auto pair = make<Syce>(config, classifier, images);
+    const nn::LossTerms terms = pair->train_step();
+    Random unused(0, "unused");
+    nn::Pass pass = nn::Pass::train(unused);
+    pass.batch_statistics = false;  // batch_norm = frozen, the default
+    for (int domain = 0; domain < 2; ++domain) {
+      const std::string d = "d" + std::to_string(domain), g = "g" + std::to_string(1 - domain);
+      auto& discriminator = dynamic_cast<nn::Network&>(module_named(*pair, d));
+      auto& generator = dynamic_cast<nn::Network&>(module_named(*pair, g));
+      const Tensor real = domain_images(classifier, images, domain);
+      const Tensor fake = generator.forward(domain_images(classifier, images, 1 - domain), pass).value();
+      const Variable loss = bce(discriminator.forward(real, pass), 1) + bce(discriminator.forward(fake, pass), 0);
+      EXPECT_NEAR(term(terms, "L_D" + std::to_string(domain)), loss.item(), 1e-5);
+      EXPECT_GT(expect_last_gradient(*pair, d, {d}, 3 * loss), 1e-3);
+    }
+  }
+}
+
+// A mirrored image is decided the other way; its targets are those of what the networks see.
+TEST(GeneratorPair, TargetsAreTheDecisionsOnAugmentedImages) {
   BrighterHalf classifier;
-  const data::Dataset images = halves(kCount);
   SyceConfig config = small<SyceConfig>();
-  config.generator_learning_rate = config.discriminator_learning_rate = 0;
-  config.beta1 = 0;
-  config.weight_gradient_penalty = 0;
-  config.weight_discriminator = 3;
-  const auto pair = make<Syce>(config, classifier, images);
-  const nn::LossTerms terms = pair->train_step();
-  Random unused(0, "unused");
-  nn::Pass pass = nn::Pass::train(unused);
-  pass.batch_statistics = false;  // batch_norm = frozen, the default
-  for (int domain = 0; domain < 2; ++domain) {
-    const std::string d = "d" + std::to_string(domain), g = "g" + std::to_string(1 - domain);
-    auto& discriminator = dynamic_cast<nn::Network&>(module_named(*pair, d));
-    auto& generator = dynamic_cast<nn::Network&>(module_named(*pair, g));
-    const Tensor real = domain_images(classifier, images, domain);
-    const Tensor fake = generator.forward(domain_images(classifier, images, 1 - domain), pass).value();
-    const Variable loss = bce(discriminator.forward(real, pass), 1) + bce(discriminator.forward(fake, pass), 0);
-    EXPECT_NEAR(term(terms, "L_D" + std::to_string(domain)), loss.item(), 1e-5);
-    EXPECT_GT(expect_last_gradient(*pair, d, {d}, 3 * loss), 1e-3);
+  config.augmentation.flip_horizontal = true;
+  const auto pair = make<Syce>(config, classifier, halves(kCount));
+  const std::vector<Tensor> drawn = pair->draw();  // images, from, to of either batch
+  for (const std::size_t first : {std::size_t{0}, std::size_t{3}}) {
+    const auto decisions = classifier.decisions(drawn[first]).to_vector<std::int32_t>();
+    const auto from = drawn[first + 1].to_vector<std::int32_t>(), to = drawn[first + 2].to_vector<std::int32_t>();
+    EXPECT_EQ(from, decisions);
+    for (std::size_t i = 0; i < from.size(); ++i) EXPECT_EQ(to[i], 1 - from[i]);
+    EXPECT_EQ(std::set<std::int32_t>(from.begin(), from.end()).size(), 2u) << "some were mirrored, some not";
+  }
+}
+
+TEST(GeneratorPair, FrozenBatchNormIsAPlainAffineMap) {
+  BrighterHalf classifier;
+  for (const std::string batch_norm : {"frozen", "batch"}) {
+    SyceConfig config = small<SyceConfig>();
+    config.batch_norm = batch_norm;
+    const auto pair = make<Syce>(config, classifier, halves(kCount));
+    for (int i = 0; i < 2; ++i) pair->train_step();
+    int averages = 0;
+    for (const auto& [name, tensor] : state_of(*pair)) {
+      const bool mean = name.ends_with("running_mean"), variance = name.ends_with("running_var");
+      if (!mean && !variance) continue;
+      ++averages;
+      const std::vector<double> values = tensor.to_doubles();
+      const bool untouched = std::ranges::all_of(values, [&](double value) { return value == (mean ? 0 : 1); });
+      EXPECT_EQ(untouched, batch_norm == "frozen") << name;
+    }
+    EXPECT_GT(averages, 0);
   }
 }
 

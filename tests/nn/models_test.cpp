@@ -77,6 +77,22 @@ TEST(Models, HaveTheParameterCountsOfTheirTables) {
             (16 * 64 + 64) + 16 * (64 * 128 + 128 * 256 + 256 * 512) + 2 * (128 + 256 + 512) + (16 * 512 + 1));
 }
 
+// At 28x28x1, as docs/methods has them; ExplainGAN's and SyCE's are counted elsewhere.
+TEST(Models, HaveTheParameterCountsOfTheMethodsPages) {
+  TestInit init;
+  const ImageShape digits = {28, 28, 1};
+  EXPECT_EQ(StarganGenerator(init, {.image = digits}).parameter_count(), 8433664);
+  EXPECT_EQ(StarganCritic(init, {.image = digits}).parameter_count(), 659136);
+  EXPECT_EQ(PixeldaGenerator(init, {.image = digits}).parameter_count(), 454593);
+  EXPECT_EQ(PixeldaDiscriminator(init, {.image = digits}).parameter_count(), 1558913);
+  EXPECT_EQ(DcganGenerator(init, 120, {.image = digits}).parameter_count(), 885120);
+  EXPECT_EQ(DcganDiscriminator(init, {.image = digits, .norm = false}).parameter_count(), 138561);
+  EXPECT_EQ(CdeepexVae(init, {.image = digits}).parameter_count(), 2003904);
+  EXPECT_EQ(UNet(init, {.extra_blocks = 2}).parameter_count(), 223123);  // SSyE
+  // CycSAE: each head in the place of the last layer's 33.
+  EXPECT_EQ(UNet(init, {.heads = 2, .head_widths = {32, 16}}).parameter_count(), 204499 - 33 + 2 * 13889);
+}
+
 TEST(UNet, GivesImagesInRange) {
   for (const UNetOutput output : {UNetOutput::clip, UNetOutput::sigmoid}) {
     TestInit init;
