@@ -100,9 +100,9 @@ TEST_F(ProgramTest, RoutesAreForTheCudaKernels) {
   EXPECT_THAT(vendor.output, HasSubstr("products by cuDNN"));
   expect_refused({"selftest", "--device", "simt", "--route", "fast"}, "route 'fast': expected auto, own, vendor");
   const std::string none = path("none");
-  for (Arguments command : {Arguments{"explain", "--run", none, "--input", none, "--output", none},
-                            Arguments{"evaluate", "--run", none}, Arguments{"report", "--run", none, "--output", none},
-                            Arguments{"panel", "--run", none, "--output", none}}) {
+  for (Arguments command :
+       {Arguments{"explain", "--run", none, "--input", none, "--output", none}, Arguments{"evaluate", "--run", none},
+        Arguments{"report", "--run", none, "--output", none}, Arguments{"panel", "--run", none, "--output", none}}) {
     command.insert(command.end(), {"--device", "simt", "--route", "fast"});
     expect_refused(command, "route 'fast': expected");
   }
