@@ -423,8 +423,8 @@ void power_iteration(const View& u, const View& v, const ConstView& weight, int 
           "power_iteration", "expected [rows], [columns], [rows, columns], iterations >= 0", u, v, weight);
 }
 
-void random(const View& out) {
-  require_floats("random", out);
+void random(const char* name, const View& out) {
+  require_floats(name, out);
 }
 
 void dropout(const View& out, const ConstView& x, double probability, bool per_channel) {
@@ -453,19 +453,20 @@ void optimiser(const char* name, std::span<const View> parameters, std::span<con
   }
 }
 
-void separable_filter(const View& y, const ConstView& x, const ConstView& row_taps, const ConstView& column_taps) {
-  require_floats("separable_filter", y, x, row_taps, column_taps);
-  require_rank("separable_filter", 4, x);
-  require_same_shape("separable_filter", y, x);
-  require_rank("separable_filter", 1, row_taps, column_taps);
-  require(row_taps.size() % 2 == 1 && column_taps.size() % 2 == 1, "separable_filter", "expected an odd number of taps",
-          row_taps, column_taps);
+void separable_filter(const char* name, const View& y, const ConstView& x, const ConstView& row_taps,
+                      const ConstView& column_taps) {
+  require_floats(name, y, x, row_taps, column_taps);
+  require_rank(name, 4, x);
+  require_same_shape(name, y, x);
+  require_rank(name, 1, row_taps, column_taps);
+  require(row_taps.size() % 2 == 1 && column_taps.size() % 2 == 1, name, "expected an odd number of taps", row_taps,
+          column_taps);
 }
 
-void affine_warp(const View& y, const ConstView& x, const ConstView& theta) {
-  require_floats("affine_warp", y, x, theta);
-  require_same_batch_and_channels("affine_warp", y, x);
-  require(theta.shape == Shape{x.shape[0], 2, 3}, "affine_warp", "expected theta [N,2,3]", theta, x);
+void affine_warp(const char* name, const View& y, const ConstView& x, const ConstView& theta) {
+  require_floats(name, y, x, theta);
+  require_same_batch_and_channels(name, y, x);
+  require(theta.shape == Shape{x.shape[0], 2, 3}, name, "expected theta [N,2,3]", theta, x);
 }
 
 void pairwise_distance(const View& out, const ConstView& a, const ConstView& b) {

@@ -66,15 +66,16 @@ void norm_backward(const View& d_x, const View& d_gamma, const View& d_beta, con
                    const ConstView& y, const ConstView& mean, const ConstView& variance, const ConstView& gamma);
 void power_iteration(const View& u, const View& v, const ConstView& weight, int iterations);
 
-void random(const View& out);
+void random(const char* name, const View& out);
 void dropout(const View& out, const ConstView& x, double probability, bool per_channel);
 
 /// `moments` is empty or has one list per kind of moment, each as long as parameters.
 void optimiser(const char* name, std::span<const View> parameters, std::span<const ConstView> gradients,
                std::initializer_list<std::span<const View>> moments);
 
-void separable_filter(const View& y, const ConstView& x, const ConstView& row_taps, const ConstView& column_taps);
-void affine_warp(const View& y, const ConstView& x, const ConstView& theta);
+void separable_filter(const char* name, const View& y, const ConstView& x, const ConstView& row_taps,
+                      const ConstView& column_taps);
+void affine_warp(const char* name, const View& y, const ConstView& x, const ConstView& theta);
 void pairwise_distance(const View& out, const ConstView& a, const ConstView& b);
 void nearest_row(const View& distance, const View& index, const ConstView& queries, const ConstView& base);
 void connected_components(const View& labels, const ConstView& mask, int neighbours);

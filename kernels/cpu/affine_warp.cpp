@@ -56,7 +56,7 @@ void for_each_sample(const float* theta, std::int64_t p, const Shape& y, const S
 }  // namespace
 
 void CpuBackend::affine_warp(View y, ConstView x, ConstView theta) {
-  check::affine_warp(y, x, theta);
+  check::affine_warp("affine_warp", y, x, theta);
   require_f32("affine_warp", y);
   if (y.size() == 0) return;
   const std::int64_t height = y.shape[1], channels = y.shape[3], x_size = x.size() / x.shape[0];
@@ -84,7 +84,7 @@ void CpuBackend::affine_warp(View y, ConstView x, ConstView theta) {
 
 // One image is one thread's, so its pixels are added to in ascending output position.
 void CpuBackend::affine_warp_backward(View d_x, ConstView d_y, ConstView theta) {
-  check::affine_warp(d_x, d_y, theta);
+  check::affine_warp("affine_warp_backward", d_x, d_y, theta);
   require_f32("affine_warp_backward", d_x);
   if (d_x.size() == 0) return;
   const std::int64_t height = d_y.shape[1], channels = d_y.shape[3], x_size = d_x.size() / d_x.shape[0];

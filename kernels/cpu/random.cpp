@@ -70,7 +70,7 @@ void for_each_batch(std::int64_t count, RandomKey key, std::uint64_t first, Body
 }  // namespace
 
 void CpuBackend::random_uniform(View out, RandomKey key, std::uint64_t first, double low, double high) {
-  check::random(out);
+  check::random("random_uniform", out);
   require_f32("random_uniform", out);
   float* const y = out.as<float>();
   const double range = high - low;
@@ -83,7 +83,7 @@ void CpuBackend::random_uniform(View out, RandomKey key, std::uint64_t first, do
 }
 
 void CpuBackend::random_normal(View out, RandomKey key, std::uint64_t first, double mean, double deviation) {
-  check::random(out);
+  check::random("random_normal", out);
   require_f32("random_normal", out);
   float* const y = out.as<float>();
   for_each_batch(out.size(), key, first, [=](std::int64_t begin, std::int64_t end, const std::uint32_t* words) {

@@ -98,14 +98,14 @@ void filter(View y, ConstView x, const Taps& rows, const Taps& columns, Device& 
 }  // namespace
 
 void CpuBackend::separable_filter(View y, ConstView x, ConstView row_taps, ConstView column_taps, Border border) {
-  check::separable_filter(y, x, row_taps, column_taps);
+  check::separable_filter("separable_filter", y, x, row_taps, column_taps);
   require_f32("separable_filter", y);
   filter(y, x, Taps(row_taps, border, false), Taps(column_taps, border, false), device_);
 }
 
 void CpuBackend::separable_filter_backward(View d_x, ConstView d_y, ConstView row_taps, ConstView column_taps,
                                            Border border) {
-  check::separable_filter(d_x, d_y, row_taps, column_taps);
+  check::separable_filter("separable_filter_backward", d_x, d_y, row_taps, column_taps);
   require_f32("separable_filter_backward", d_x);
   filter(d_x, d_y, Taps(row_taps, border, true), Taps(column_taps, border, true), device_);
 }

@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void CudaBackend::affine_warp(View y, ConstView x, ConstView theta) {
-  check::affine_warp(y, x, theta);
+  check::affine_warp("affine_warp", y, x, theta);
   require_f32("affine_warp", y);
   if (y.size() == 0) return;
   with_index(std::max(y.size(), x.size()), [&](auto zero) {
@@ -131,7 +131,7 @@ void CudaBackend::affine_warp(View y, ConstView x, ConstView theta) {
 }
 
 void CudaBackend::affine_warp_backward(View d_x, ConstView d_y, ConstView theta) {
-  check::affine_warp(d_x, d_y, theta);
+  check::affine_warp("affine_warp_backward", d_x, d_y, theta);
   require_f32("affine_warp_backward", d_x);
   if (d_x.size() == 0) return;
   with_index(std::max(d_x.size(), d_y.size()), [&](auto zero) {

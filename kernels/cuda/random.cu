@@ -94,14 +94,14 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void CudaBackend::random_uniform(View out, RandomKey key, std::uint64_t first, double low, double high) {
-  check::random(out);
+  check::random("random_uniform", out);
   require_f32("random_uniform", out);
   launch(random_uniform_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(),
          Words(key, first, out.size()), low, high - low);
 }
 
 void CudaBackend::random_normal(View out, RandomKey key, std::uint64_t first, double mean, double deviation) {
-  check::random(out);
+  check::random("random_normal", out);
   require_f32("random_normal", out);
   launch(random_normal_kernel, blocks_for_words(out.size()), kThreads, 0, stream_, out.as<float>(), out.size(),
          Words(key, first, out.size()), mean, deviation);

@@ -96,7 +96,7 @@ Line line_of(std::int64_t extent, std::int64_t inner, const ConstView& taps) {
 }  // namespace
 
 void CudaBackend::separable_filter(View y, ConstView x, ConstView row_taps, ConstView column_taps, Border border) {
-  check::separable_filter(y, x, row_taps, column_taps);
+  check::separable_filter("separable_filter", y, x, row_taps, column_taps);
   require_f32("separable_filter", y);
   if (y.size() == 0) return;
   const Scratch between(device_, static_cast<std::size_t>(x.size()) * sizeof(float));
@@ -108,7 +108,7 @@ void CudaBackend::separable_filter(View y, ConstView x, ConstView row_taps, Cons
 
 void CudaBackend::separable_filter_backward(View d_x, ConstView d_y, ConstView row_taps, ConstView column_taps,
                                             Border border) {
-  check::separable_filter(d_x, d_y, row_taps, column_taps);
+  check::separable_filter("separable_filter_backward", d_x, d_y, row_taps, column_taps);
   require_f32("separable_filter_backward", d_x);
   if (d_x.size() == 0) return;
   const Scratch between(device_, static_cast<std::size_t>(d_x.size()) * sizeof(float));

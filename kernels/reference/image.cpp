@@ -34,7 +34,7 @@ void for_each_tap(std::int64_t outer, std::int64_t extent, std::int64_t inner, s
 }  // namespace
 
 void ReferenceBackend::separable_filter(View y, ConstView x, ConstView row_taps, ConstView column_taps, Border border) {
-  check::separable_filter(y, x, row_taps, column_taps);
+  check::separable_filter("separable_filter", y, x, row_taps, column_taps);
   const std::int64_t n = x.shape[0], height = x.shape[1], width = x.shape[2], channels = x.shape[3];
   const Input from(x), down(row_taps), across(column_taps);
   std::vector<double> between(static_cast<std::size_t>(x.size()));
@@ -52,7 +52,7 @@ void ReferenceBackend::separable_filter(View y, ConstView x, ConstView row_taps,
 
 void ReferenceBackend::separable_filter_backward(View d_x, ConstView d_y, ConstView row_taps, ConstView column_taps,
                                                  Border border) {
-  check::separable_filter(d_x, d_y, row_taps, column_taps);
+  check::separable_filter("separable_filter_backward", d_x, d_y, row_taps, column_taps);
   const std::int64_t n = d_x.shape[0], height = d_x.shape[1], width = d_x.shape[2], channels = d_x.shape[3];
   const Input from(d_y), down(row_taps), across(column_taps);
   std::vector<double> between(static_cast<std::size_t>(d_x.size()));
@@ -109,7 +109,7 @@ void for_each_warped(const Shape& x, const Shape& y, const Input& theta, F&& f) 
 }  // namespace
 
 void ReferenceBackend::affine_warp(View y, ConstView x, ConstView theta) {
-  check::affine_warp(y, x, theta);
+  check::affine_warp("affine_warp", y, x, theta);
   const Input from(x), map(theta);
   Output to(y);
   to.fill(0);
@@ -119,7 +119,7 @@ void ReferenceBackend::affine_warp(View y, ConstView x, ConstView theta) {
 }
 
 void ReferenceBackend::affine_warp_backward(View d_x, ConstView d_y, ConstView theta) {
-  check::affine_warp(d_x, d_y, theta);
+  check::affine_warp("affine_warp_backward", d_x, d_y, theta);
   const Input from(d_y), map(theta);
   Output to(d_x);
   to.fill(0);

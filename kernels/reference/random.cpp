@@ -24,14 +24,14 @@ void for_each_word(RandomKey key, std::uint64_t first, std::int64_t count, F&& f
 }  // namespace
 
 void ReferenceBackend::random_uniform(View out, RandomKey key, std::uint64_t first, double low, double high) {
-  check::random(out);
+  check::random("random_uniform", out);
   Output to(out);
   for_each_word(key, first, out.size(),
                 [&](std::int64_t i, std::uint32_t word) { to[i] = philox::uniform(word, low, high - low); });
 }
 
 void ReferenceBackend::random_normal(View out, RandomKey key, std::uint64_t first, double mean, double deviation) {
-  check::random(out);
+  check::random("random_normal", out);
   Output to(out);
   for_each_word(key, first, out.size(),
                 [&](std::int64_t i, std::uint32_t word) { to[i] = philox::normal(word, mean, deviation); });

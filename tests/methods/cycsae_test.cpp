@@ -79,15 +79,7 @@ TEST(Cycsae, SameBitsHoweverTrained) {
 TEST(EndToEndCycsae, FindsTheStroke) {
   Strokes strokes;
   Cycsae cycsae(quick_adversarial<CycsaeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
-  for (int step = 0; step < 400; ++step) cycsae.train_step();
-  const Explanation explanation = cycsae.explain(strokes.test_images());
-  EXPECT_LE(strokes.agreement(explanation.at("counterfactual")), 0.1);
-  EXPECT_GE(strokes.agreement(explanation.at("stable")), 0.95);
-  EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
-  EXPECT_LE(strokes.change_elsewhere(explanation.at("stable")), 0.04);
-  const Tensor back = cycsae.explain(explanation.at("counterfactual")).at("counterfactual");
-  EXPECT_GE(strokes.agreement(back), 0.9);
-  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
+  expect_finds_the_stroke(cycsae, strokes, {"stable"});
 }
 
 }  // namespace

@@ -46,15 +46,7 @@ TEST(Ssye, SameBitsHoweverTrained) {
 TEST(EndToEndSsye, FindsTheStroke) {
   Strokes strokes;
   Ssye ssye(quick_adversarial<SsyeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
-  for (int step = 0; step < 400; ++step) ssye.train_step();
-  const Explanation explanation = ssye.explain(strokes.test_images());
-  EXPECT_LE(strokes.agreement(explanation.at("counterfactual")), 0.1);
-  EXPECT_GE(strokes.agreement(explanation.at("stable")), 0.95);
-  EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
-  EXPECT_LE(strokes.change_elsewhere(explanation.at("counterfactual")), 0.04);
-  const Tensor back = ssye.explain(explanation.at("counterfactual")).at("counterfactual");
-  EXPECT_GE(strokes.agreement(back), 0.9);
-  EXPECT_LE(l1(back, strokes.test_images()).item(), 0.05);
+  expect_finds_the_stroke(ssye, strokes, {"counterfactual", "stable"});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -161,6 +162,25 @@ Config quick_adversarial() {
   config.discriminator_levels = 2;
   config.discriminator_learning_rate = 1e-3;
   return config;
+}
+
+/// Trains 400 steps and expects what the papers claim: the counterfactual changes the class, the change is at the
+/// stroke, `kept` stay as the query elsewhere, a stable image keeps the class, and the counterfactual's counterfactual
+/// is the query again.
+inline void expect_finds_the_stroke(Explainer& method, Strokes& strokes, const std::vector<std::string>& kept) {
+  for (int step = 0; step < 400; ++step) method.train_step();
+  const Tensor x = strokes.test_images();
+  const Explanation explanation = method.explain(x);
+  const Tensor& foil = explanation.at("counterfactual");
+  EXPECT_LE(strokes.agreement(foil), 0.1);
+  EXPECT_GE(strokes.mass_inside(explanation.at("map")), 2 * strokes.area_inside());
+  for (const std::string& name : kept) EXPECT_LE(strokes.change_elsewhere(explanation.at(name)), 0.04) << name;
+  if (const auto stable = explanation.find("stable"); stable != explanation.end()) {
+    EXPECT_GE(strokes.agreement(stable->second), 0.95);
+  }
+  const Tensor back = method.explain(foil).at("counterfactual");
+  EXPECT_GE(strokes.agreement(back), 0.9);
+  EXPECT_LE(l1(back, x).item(), 0.05);
 }
 
 }  // namespace counterfoil::methods
