@@ -238,6 +238,17 @@ Variable elu(const Variable& x, double alpha) {
 Variable clip(const Variable& x, double low, double high) {
   return unary("clip", UnaryOp::clip, x, low, high);
 }
+Variable projected_clip(const Variable& x, double low, double high) {
+  return record("projected_clip", unary(UnaryOp::clip, x.value(), low, high), {x},
+                [](const Node& node, const Variable& d_y, const Needs&) -> Variables {
+                  // d_y [sign(x - y) d_y >= 0]: the sign is 0 inside, 1 above and -1 below.
+                  const Tensor side =
+                      unary(UnaryOp::sign, binary(BinaryOp::subtract, node.input(0).value(), node.output().value()));
+                  const Tensor zero = Tensor::full(Shape(), 0, side.dtype(), side.device());
+                  const Tensor outwards = binary(BinaryOp::multiply, side, d_y.value());
+                  return {d_y * Variable(binary(BinaryOp::greater_equal, outwards, zero))};
+                });
+}
 
 Variable activate(const Variable& x, Activation activation, double slope) {
   switch (activation) {

@@ -54,6 +54,10 @@ Variable relu(const Variable& x);
 Variable leaky_relu(const Variable& x, double slope);
 Variable elu(const Variable& x, double alpha);
 Variable clip(const Variable& x, double low, double high);  ///< derivative 1 from low to high, both included, else 0
+/// clip whose backward pass is the projected gradient of descent under bounds (Bertsekas 1976): d_y inside, and outside
+/// only where a step against it leads back, max(d_y, 0) above `high` and min(d_y, 0) below `low`. What overshoots can
+/// return; behind `clip` it has no slope and stays where it is.
+Variable projected_clip(const Variable& x, double low, double high);
 /// identity, relu, leaky_relu, tanh or sigmoid by name.
 Variable activate(const Variable& x, Activation activation, double slope = 0);
 

@@ -15,7 +15,6 @@ void SagenConfig::declare(nn::Keys& keys) {
 
 nn::UNetOptions SagenConfig::unet(const data::Dataset& images) const {
   nn::UNetOptions options = ImageGeneratorConfig::unet(images);
-  if (output == "clip") options.output = nn::UNetOutput::identity;  // deviation 3
   options.heads = 2;
   options.head_widths = {32, 16};
   return options;
@@ -30,15 +29,14 @@ Sagen::Sagen(const SagenConfig& config, nn::Classifier& classifier, const data::
 
 GeneratorLoss Sagen::generator_loss(const Variable& x) {
   const Variables heads = generator().forward_heads(x, training_pass());
-  const Variable &adversarial = heads[0], &stable = heads[1];  // [N,H,W,C], before the clip
-  const Variable adversarial_image = clip(adversarial, 0, 1), stable_image = clip(stable, 0, 1);
-  drawn_ = {{"the adversarial head", adversarial_image.value()}, {"the stable head", stable_image.value()}};
+  const Variable &adversarial = heads[0], &stable = heads[1];  // [N,H,W,C]
+  drawn_ = {{"the adversarial head", adversarial.value()}, {"the stable head", stable.value()}};
   const Decisions decisions = decide(classifier(), x.value());
   return weigh({
       // L_bce(c_f(x), f(g^s(x)))
-      {"L_f_s", config_.weight_classifier_stable, classifier().loss(stable_image, decisions.same)},
+      {"L_f_s", config_.weight_classifier_stable, classifier().loss(stable, decisions.same)},
       // L_bce(1 - c_f(x), f(g^a(x)))
-      {"L_f_a", config_.weight_classifier_adversarial, classifier().loss(adversarial_image, decisions.opposite)},
+      {"L_f_a", config_.weight_classifier_adversarial, classifier().loss(adversarial, decisions.opposite)},
       // ||x - g^s(x)||, ||x - g^a(x)||, ||g^s(x) - g^a(x)||
       {"L_d_s", config_.weight_stable, mixed_distance(x, stable)},
       {"L_d_a", config_.weight_adversarial, mixed_distance(x, adversarial)},
@@ -49,7 +47,7 @@ GeneratorLoss Sagen::generator_loss(const Variable& x) {
 Explanation Sagen::explain(const Tensor& x) {
   const NoGrad no_grad;
   const Variables heads = generator().forward_heads(x, nn::Pass::eval());
-  const Tensor counterfactual = clip(heads[0], 0, 1).value(), stable = clip(heads[1], 0, 1).value();
+  const Tensor counterfactual = heads[0].value(), stable = heads[1].value();
   return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
 }
 

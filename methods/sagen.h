@@ -20,10 +20,7 @@
 //     it to x leads through x's own decision. But SyCE's lambda_f^a = 0.2 is for an image that no distance holds back:
 //     with it 0.96 of the digits crossed and 0.81 of the clothes (docs/methods/sagen.md), with 0.5 0.98 and 0.90.
 //  2. L2 is the mean squared difference; L_bce is taken on the logits of f.
-//  3. The distances are of what the heads draw before the clip (`output` = clip): never less than those of the images,
-//     and with a slope where the clip has none. Without it digits, black for the most part, push the heads below 0 in
-//     the first steps, where they stay. A sigmoid saturates in the same way, and has no such remedy.
-//  4. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
+//  3. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
 
 namespace counterfoil::methods {
 

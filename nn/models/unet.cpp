@@ -43,7 +43,7 @@ UNet::Head::Head(const Init& init, std::int64_t in, const UNetOptions& options) 
 
 Variable UNet::Head::forward(Variable h, const Pass& pass) {
   h = output->forward(run_in_order(convs, h, pass), pass);
-  return activation == UNetOutput::clip ? clip(h, 0, 1) : h;
+  return activation == UNetOutput::clip ? projected_clip(h, 0, 1) : h;
 }
 
 UNet::UNet(const Init& init, const UNetOptions& options) : options_(options) {

@@ -10,7 +10,8 @@
 namespace counterfoil::nn {
 
 enum class UNetOutput : std::uint8_t {
-  clip,  ///< to [0, 1]: what Charachon et al. found best for digits; no gradient outside
+  clip,  ///< to [0, 1]: what Charachon et al. found best for digits; here `projected_clip`, deviation 5 of
+         ///< methods/syce.h
   sigmoid,
   identity,
 };

@@ -246,21 +246,26 @@ TEST(GeneratorPair, GradientPenaltyOfALinearDiscriminator) {
   EXPECT_NEAR(term(terms, "L_gp1"), expected[1], 1e-3 * (1 + expected[1]));
 }
 
-TEST(GeneratorPair, ClipHasNoGradientOutside) {
+TEST(GeneratorPair, WhatHasLeftTheRangeComesBack) {
   BrighterHalf classifier;
-  for (const std::string output : {"clip", "sigmoid"}) {
-    SyceConfig config = only<SyceConfig>("weight_classifier_adversarial");
-    config.output = output;
-    const auto pair = make<Syce>(config, classifier, halves(kCount));
-    for (auto& [name, parameter] : module_named(*pair, "g0").named_parameters()) {
-      if (name == "heads.0.output.bias") parameter.set_value(Tensor::full(Shape{1}, 6, DType::f32, cpu_device()));
-      if (name == "heads.0.output.weight")
-        parameter.set_value(Tensor::full(parameter.shape(), 0.01, DType::f32, cpu_device()));
+  const data::Dataset images = halves(kCount);
+  for (const double bias : {-3.0, 4.0}) {
+    SyceConfig config = only<SyceConfig>("weight_symmetry");
+    config.generator_learning_rate = 1e-2;
+    const auto pair = make<Syce>(config, classifier, images);
+    for (const char* g : {"g0", "g1"}) {
+      for (auto& [name, parameter] : module_named(*pair, g).named_parameters()) {
+        if (name == "heads.0.output.bias") parameter.set_value(Tensor::full(Shape{1}, bias, DType::f32, cpu_device()));
+      }
     }
-    const State before = state_of(*pair);
-    pair->train_step();
-    EXPECT_EQ(moved(*pair, "g0", before), output == "sigmoid") << output;
-    EXPECT_TRUE(moved(*pair, "g1", before)) << output;
+    const Tensor x = images.all_images(cpu_device());
+    const double flat = bias < 0 ? 0 : 1;
+    EXPECT_EQ(l1(pair->explain(x).at("counterfactual"), Tensor::full(x.shape(), flat, DType::f32, cpu_device())).item(),
+              0);
+    for (int step = 0; step < 150; ++step) pair->train_step();
+    const Tensor drawn = pair->explain(x).at("stable");
+    EXPECT_LT(l1(drawn, x).item(), 0.5 * l1(drawn * 0 + flat, x).item()) << bias;
+    for (const double value : drawn.to_doubles()) ASSERT_TRUE(value >= 0 && value <= 1) << bias;
   }
 }
 
