@@ -1,5 +1,7 @@
 #include "methods/generator_pair.h"
 
+#include <utility>
+
 #include "autograd/ops.h"
 #include "kernels/span.h"
 #include "nn/losses.h"
@@ -29,16 +31,8 @@ nn::SyceDiscriminatorOptions discriminator_options(const GeneratorPairConfig& co
   return options;
 }
 
-/// x [N,H,W,C] with planes [N,P], each number a plane.
-Variable with_planes(const Variable& x, const Variable& planes) {
-  const Shape& shape = x.shape();
-  const std::int64_t count = planes.shape()[1];
-  const Variable cells = reshape(planes, Shape{shape[0], 1, 1, count});
-  return concat({x, broadcast_to(cells, Shape{shape[0], shape[1], shape[2], count})}, 3);
-}
-
 Tensor classes_tensor(const std::vector<std::int32_t>& classes, Device& device) {
-  return Tensor::from(classes, Shape{static_cast<std::int64_t>(classes.size())}, device);
+  return Tensor::from(classes, Shape{std::ssize(classes)}, device);
 }
 
 }  // namespace
@@ -152,8 +146,18 @@ std::array<GeneratorPair::Batch, 2> GeneratorPair::next_batches() {
     i.push_back(static_cast<std::int32_t>(first));
     k.push_back(static_cast<std::int32_t>((first + 1 + further) % classes));
   }
-  const Crossing forth{0, classes_tensor(i, device_), classes_tensor(k, device_)};
-  return {Batch{class_batches_->next(i), forth}, Batch{class_batches_->next(k), forth.back()}};
+  const auto batch = [&](int domain, std::vector<std::int32_t> from, std::vector<std::int32_t> to) {
+    const Tensor x = class_batches_->next(from);
+    if (config_.augmentation.any()) {  // an image that it has moved into its target is led back
+      const std::vector<std::int32_t> drawn = std::exchange(from, classifier().decisions(x).to_vector<std::int32_t>());
+      for (std::size_t n = 0; n < to.size(); ++n) {
+        if (to[n] == from[n]) to[n] = drawn[n];
+      }
+    }
+    return Batch{x, {domain, classes_tensor(from, device_), classes_tensor(to, device_)}};
+  };
+  const Batch first = batch(0, i, k);
+  return {first, batch(1, k, i)};
 }
 
 std::vector<Tensor> GeneratorPair::draw() {

@@ -55,6 +55,13 @@ GeneratorLoss weigh(const std::vector<WeightedTerm>& terms) {
   return loss;
 }
 
+Variable with_planes(const Variable& x, const Variable& planes) {
+  const Shape& shape = x.shape();
+  const std::int64_t count = planes.shape()[1];
+  const Variable cells = reshape(planes, Shape{shape[0], 1, 1, count});
+  return concat({x, broadcast_to(cells, Shape{shape[0], shape[1], shape[2], count})}, 3);
+}
+
 Variable mixed_distance(const Variable& a, const Variable& b) {
   return (l1_loss(a, b) + l2_loss(a, b)) * 0.5;
 }

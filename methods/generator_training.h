@@ -51,6 +51,9 @@ struct WeightedTerm {
 /// total = sum of weight * value.
 GeneratorLoss weigh(const std::vector<WeightedTerm>& terms);
 
+/// x [N,H,W,C] with planes [N,P] beside its channels, each number a plane: [N,H,W,C+P].
+Variable with_planes(const Variable& x, const Variable& planes);
+
 /// Mean of the L1 and L2 distances, ||a - b||_{1,2} of eq. 11: (mean |a - b| + mean (a - b)^2) / 2 over every pixel.
 Variable mixed_distance(const Variable& a, const Variable& b);
 

@@ -1,6 +1,7 @@
 #include "methods/mgen.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 
 namespace counterfoil::methods {
 
@@ -40,16 +41,19 @@ Variable class_margin(const Variable& log_probabilities, const Tensor& classes) 
 
 Mgen::Mgen(const MgenConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
            Device& device)
-    : SingleGenerator(config, config.unet(train), classifier, train, seed, device),
-      config_(config),
+    : config_(config),
+      classifier_(classifier),
+      device_(device),
+      generator_(config, config.unet(train), train, seed, device),
       fill_random_(seed, "fill"),
       blur_taps_(gaussian_taps(config.blur_sigma, DType::f32, device)) {
   if (config.mask_sigma > 0) mask_taps_ = gaussian_taps(config.mask_sigma, DType::f32, device);
+  generator_.remember_in(state_);
   state_.randoms.emplace_back("fill", &fill_random_);
 }
 
 Variable Mgen::mask(const Variable& x, const nn::Pass& pass) {
-  const Variable channels = abs(generator().forward(x, pass));  // [N,H,W,2]: |a|, |b|
+  const Variable channels = abs(generator_.network().forward(x, pass));  // [N,H,W,2]: |a|, |b|
   // m = |a| / (|a| + |b|)
   const Variable fine = slice(channels, 3, 0, 1) / (sum(channels, {3}) + 1e-6);
   return avg_pool(fine, PoolGeometry::square(2, 2));
@@ -70,14 +74,23 @@ Tensor Mgen::random_fill(const Tensor& x) {
   return blend(gaussian_blur(x, blur_taps_), coloured, greater_than(coin, 0.5)).value();
 }
 
+std::vector<Tensor> Mgen::draw() {
+  return {generator_.next_images()};
+}
+
+nn::DeviceTerms Mgen::compute(const std::vector<Tensor>& drawn) {
+  const Span span(device_, "generator");
+  return generator_.minimise(generator_loss(drawn.front()));
+}
+
 GeneratorLoss Mgen::generator_loss(const Variable& x) {
-  const Tensor classes = classifier().decisions(x.value());
-  const Variable small = mask(x, training_pass());
+  const Tensor classes = classifier_.decisions(x.value());
+  const Variable small = mask(x, generator_.training_pass());
   const Variable m = upsampled(small, x.shape());  // [N,H,W,1]
   drawn_ = {{"the generator of masks", small.value()}};
   const Tensor fill = random_fill(x.value());
-  const Variable kept = class_margin(classifier().log_probabilities(blend(x, fill, m)), classes);
-  const Variable left = class_margin(classifier().log_probabilities(blend(x, fill, 1 - m)), classes);
+  const Variable kept = class_margin(classifier_.log_probabilities(blend(x, fill, m)), classes);
+  const Variable left = class_margin(classifier_.log_probabilities(blend(x, fill, 1 - m)), classes);
   return weigh({
       // mean max(0, margin_c(Phi(x, 1 - m)) + 5)
       {"L_destroy", config_.weight_destroyer, reshape(mean(relu(left + config_.destroyer_margin)), {1})},

@@ -1,6 +1,8 @@
 #include "methods/sagen.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
+#include "methods/decision_domains.h"
 
 namespace counterfoil::methods {
 
@@ -20,23 +22,61 @@ nn::UNetOptions SagenConfig::unet(const data::Dataset& images) const {
   return options;
 }
 
-Sagen::Sagen(const SagenConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
-             Device& device)
-    : SingleGenerator(config, config.unet(train), classifier, train, seed, device), config_(config) {
-  if (classifier.class_count() != 2)
-    fail("sagen: expected a classifier of 2 classes, found {}", classifier.class_count());
+namespace {
+
+nn::UNetOptions with_target_planes(nn::UNetOptions options, int classes) {
+  if (classes > 2) options.channels += classes;
+  return options;
 }
 
-GeneratorLoss Sagen::generator_loss(const Variable& x) {
-  const Variables heads = generator().forward_heads(x, training_pass());
-  const Variable &adversarial = heads[0], &stable = heads[1];  // [N,H,W,C]
+}  // namespace
+
+Sagen::Sagen(const SagenConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
+             Device& device)
+    : TargetedExplainer(classifier),
+      config_(config),
+      device_(device),
+      generator_(config, with_target_planes(config.unet(train), classifier.class_count()), train, seed, device),
+      targets_random_(seed, "targets") {
+  generator_.remember_in(state_);
+  if (conditional()) state_.randoms.emplace_back("targets", &targets_random_);
+}
+
+Variables Sagen::heads(const Variable& x, const Tensor& targets, const nn::Pass& pass) {
+  const Variable seen = conditional() ? with_planes(x, Variable(one_hot(targets, classifier().class_count()))) : x;
+  return generator_.network().forward_heads(seen, pass);
+}
+
+std::vector<Tensor> Sagen::draw() {
+  const Tensor x = generator_.next_images();
+  if (!conditional()) {
+    const Decisions decisions = decide(classifier(), x);
+    return {x, decisions.same, decisions.opposite};
+  }
+  const auto classes = static_cast<std::uint64_t>(classifier().class_count());
+  const Tensor decided = classifier().decisions(x);
+  std::vector<std::int32_t> targets = decided.to_vector<std::int32_t>();
+  for (std::int32_t& target : targets) {
+    const std::uint64_t further = targets_random_.integer(classes - 1);
+    target = static_cast<std::int32_t>((static_cast<std::uint64_t>(target) + 1 + further) % classes);
+  }
+  return {x, decided, Tensor::from(targets, decided.shape(), device_)};
+}
+
+nn::DeviceTerms Sagen::compute(const std::vector<Tensor>& drawn) {
+  const Span span(device_, "generator");
+  return generator_.minimise(generator_loss(drawn[0], drawn[1], drawn[2]));
+}
+
+GeneratorLoss Sagen::generator_loss(const Variable& x, const Tensor& decided, const Tensor& targets) {
+  const Variables images = heads(x, targets, generator_.training_pass());
+  const Variable &adversarial = images[0], &stable = images[1];  // [N,H,W,C]
   drawn_ = {{"the adversarial head", adversarial.value()}, {"the stable head", stable.value()}};
-  const Decisions decisions = decide(classifier(), x.value());
   return weigh({
       // L_bce(c_f(x), f(g^s(x)))
-      {"L_f_s", config_.weight_classifier_stable, classifier().loss(stable, decisions.same)},
+      {"L_f_s", config_.weight_classifier_stable, classifier().loss(stable, decided)},
       // L_bce(1 - c_f(x), f(g^a(x)))
-      {"L_f_a", config_.weight_classifier_adversarial, classifier().loss(adversarial, decisions.opposite)},
+      {"L_f_a", config_.weight_classifier_adversarial, classifier().loss(adversarial, targets)},
       // ||x - g^s(x)||, ||x - g^a(x)||, ||g^s(x) - g^a(x)||
       {"L_d_s", config_.weight_stable, mixed_distance(x, stable)},
       {"L_d_a", config_.weight_adversarial, mixed_distance(x, adversarial)},
@@ -44,10 +84,21 @@ GeneratorLoss Sagen::generator_loss(const Variable& x) {
   });
 }
 
-Explanation Sagen::explain(const Tensor& x) {
+Explanation Sagen::explain_towards(const Tensor& x, const Tensor& targets) {
   const NoGrad no_grad;
-  const Variables heads = generator().forward_heads(x, nn::Pass::eval());
-  const Tensor counterfactual = heads[0].value(), stable = heads[1].value();
+  const std::vector<std::int32_t> from = classifier().decisions(x).to_vector<std::int32_t>(),
+                                  to = targets.to_vector<std::int32_t>();
+  std::vector<std::int32_t> groups;  // -1: is where it shall be, and stays as it is
+  for (std::size_t i = 0; i < from.size(); ++i) groups.push_back(from[i] == to[i] ? -1 : 0);
+  const std::int64_t channels = x.shape()[3];
+  const Variable twice = concat({x, x}, 3);  // becomes the images of head 0 and of head 1
+  const Tensor drawn = by_group(twice.value(), groups, [&](const Tensor& part, int, const Tensor& positions) {
+    std::vector<std::int32_t> part_to;
+    for (const std::int32_t i : positions.to_vector<std::int32_t>()) part_to.push_back(to[static_cast<std::size_t>(i)]);
+    const Tensor part_targets = Tensor::from(part_to, positions.shape(), x.device());
+    return concat(heads(slice(part, 3, 0, channels), part_targets, nn::Pass::eval()), 3).value();
+  });
+  const Tensor counterfactual = slice(drawn, 3, 0, channels), stable = slice(drawn, 3, channels, 2 * channels);
   return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
 }
 

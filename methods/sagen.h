@@ -1,5 +1,6 @@
 #pragma once
 
+#include "methods/explainer.h"
 #include "methods/single_generator.h"
 
 // SAGen: M. Charachon, C. Hudelot, P.-H. Cournede, C. Ruppli, R. Ardon, "Combining similarity and adversarial learning
@@ -9,7 +10,7 @@
 //
 //   symbol                 here
 //   g^a(x), g^s(x)         adversarial: head 0;  stable: head 1
-//   c_f(x)                 decisions.same;  1 - c_f(x): decisions.opposite
+//   c_f(x)                 decided;  1 - c_f(x): targets
 //   ||.||                  mixed_distance, the mean of L1 and L2
 //
 // Numbered deviations:
@@ -21,6 +22,9 @@
 //     with it 0.96 of the digits crossed and 0.81 of the clothes (docs/methods/sagen.md), with 0.5 0.98 and 0.90.
 //  2. L2 is the mean squared difference; L_bce is taken on the logits of f.
 //  3. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
+//  4. Of several classes each is explained against each other (supplement B.2) as by the other generators
+//     (methods/generator_pair.h): the target is planes of a one and zeros beside the image's channels, in training one
+//     of the classes that f does not decide, drawn for each image; L_bce is the cross-entropy.
 
 namespace counterfoil::methods {
 
@@ -35,20 +39,29 @@ struct SagenConfig : ImageGeneratorConfig {
   nn::UNetOptions unet(const data::Dataset& images) const;
 };
 
-class Sagen final : public SingleGenerator {
+class Sagen final : public TargetedExplainer {
  public:
-  /// Throws Error unless the classifier has two classes.
   Sagen(const SagenConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
         Device& device);
 
-  /// "counterfactual": g^a(x); "stable": g^s(x); "map": |stable - counterfactual|, the mean over channels.
-  Explanation explain(const Tensor& x) override;
+  /// Images [N,H,W,C]; of each what f decides and the target, i32 [N].
+  std::vector<Tensor> draw() override;
+  nn::DeviceTerms compute(const std::vector<Tensor>& drawn) override;
+  std::int64_t images_per_step() const override { return config_.batch; }
 
- protected:
-  GeneratorLoss generator_loss(const Variable& x) override;
+  /// "counterfactual": g^a(x); "stable": g^s(x); "map": |stable - counterfactual|, the mean over channels.
+  Explanation explain_towards(const Tensor& x, const Tensor& targets) override;
 
  private:
+  bool conditional() const { return classifier().class_count() > 2; }
+  /// Both heads' images of x [N,H,W,C] on the way to `targets`, i32 [N].
+  Variables heads(const Variable& x, const Tensor& targets, const nn::Pass& pass);
+  GeneratorLoss generator_loss(const Variable& x, const Tensor& decided, const Tensor& targets);
+
   SagenConfig config_;
+  Device& device_;
+  SingleGenerator generator_;
+  Random targets_random_;
 };
 
 }  // namespace counterfoil::methods
