@@ -1,4 +1,4 @@
-"""Writes the golden vectors of metrics and statistics: /usr/bin/python3 generate_metrics.py, in this folder."""
+"""Writes the golden vectors of metrics: /usr/bin/python3 generate_metrics.py, in this folder."""
 
 import numpy as np
 from scipy import linalg, stats
@@ -76,68 +76,5 @@ def distributions():
     family.write()
 
 
-def statistics():
-    family = Family("statistics")
-    random = family.random("data")
-
-    for case, a in [
-        ("plain", random.standard_normal(30)),
-        ("sparse", np.array([0.0, 0.0, -3.0, 0.0, 1.0])),
-        ("equal", np.full(7, -0.4)),
-        ("one_hot", np.eye(8)[3]),
-    ]:
-        s = np.sort(np.abs(a))
-        # Mean absolute difference of all pairs over twice the mean: the definition, not the sorted formula.
-        y = np.abs(s[:, None] - s[None, :]).mean() / (2 * s.mean())
-        record(family, f"gini_{case}", x=a, y=y)
-
-    a = random.standard_normal((6, 7))
-    b = 0.4 * a + random.standard_normal((6, 7))
-    record(family, "ncc_plain", a=a, b=b, y=np.corrcoef(a.ravel(), b.ravel())[0, 1])
-    record(family, "ncc_opposite", a=a, b=2.0 - 3.0 * a, y=-1.0)
-
-    x, z = random.standard_normal(12), random.standard_normal(12)
-    ties = np.array([1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 0.0, 5.0, 5.0, 4.0, 4.0, 1.0])
-    record(family, "spearman_plain", a=x, b=z, y=stats.spearmanr(x, z)[0])
-    record(family, "spearman_ties", a=ties, b=z, y=stats.spearmanr(ties, z)[0])
-    record(family, "ranks_ties", x=ties, y=stats.rankdata(ties))
-
-    u, v, w = random.standard_normal(10), 0.6 + random.standard_normal(10), 0.5 + 2.0 * random.standard_normal(14)
-    paired = stats.ttest_rel(u, v)
-    record(family, "t_paired", a=u, b=v, statistic=paired[0], p_value=paired[1], freedom=len(u) - 1)
-    pooled = stats.ttest_ind(u, w, equal_var=True)
-    record(family, "t_pooled", a=u, b=w, statistic=pooled[0], p_value=pooled[1], freedom=len(u) + len(w) - 2)
-    welch = stats.ttest_ind(u, w, equal_var=False)
-    eu, ew = u.var(ddof=1) / len(u), w.var(ddof=1) / len(w)
-    freedom = (eu + ew) ** 2 / (eu**2 / (len(u) - 1) + ew**2 / (len(w) - 1))
-    record(family, "t_welch", a=u, b=w, statistic=welch[0], p_value=welch[1], freedom=freedom)
-
-    ranks = np.array([0.0, 5.0, 50.0, 73.0, 97.5, 100.0])
-    values = random.standard_normal(17)
-    record(family, "percentile_linear", x=values, percent=ranks, y=np.percentile(values, ranks))
-
-    positive, negative = np.round(random.standard_normal(9) + 1, 1), np.round(random.standard_normal(11), 1)
-    wins = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
-    record(family, "area_under_roc", positive=positive, negative=negative, y=wins)
-
-    points = random.standard_normal((9, 5)) * np.array([3.0, 2.0, 1.0, 0.5, 0.1])
-    centred = points - points.mean(0)
-    u_, s_, vt = np.linalg.svd(centred, full_matrices=False)
-    record(
-        family,
-        "pca",
-        x=points,
-        mean=points.mean(0),
-        variances=s_**2 / (len(points) - 1),
-        absolute_axes=np.abs(vt),
-        projector2=vt[:2].T @ vt[:2],
-    )
-
-    cloud, at = random.standard_normal((15, 2)) * [1.0, 3.0], random.standard_normal((6, 2))
-    record(family, "kde_scott", x=cloud, at=at, y=stats.gaussian_kde(cloud.T)(at.T))
-    family.write()
-
-
 if __name__ == "__main__":
     distributions()
-    statistics()
