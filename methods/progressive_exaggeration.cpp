@@ -164,8 +164,10 @@ nn::Pass ProgressiveExaggeration::training_pass(bool update_statistics) {
   return pass;
 }
 
-Variable ProgressiveExaggeration::generate(const Variable& x, const Tensor& bins, const nn::Pass& pass) {
-  return generator_.forward(encoder_.forward(x, bins, pass), bins, pass);
+ProgressiveExaggeration::Generated ProgressiveExaggeration::generate(const Variable& x, const Tensor& bins,
+                                                                     const nn::Pass& pass) {
+  const Variable embedding = encoder_.forward(x, bins, pass);
+  return {embedding, generator_.forward(embedding, bins, pass)};
 }
 
 std::vector<Tensor> ProgressiveExaggeration::draw() {
@@ -191,24 +193,19 @@ std::vector<Tensor> ProgressiveExaggeration::draw() {
 }
 
 // Eq. 7: L_cGAN(D) = -E min(0, -1 + D(x, c_f(x, 0))) - E min(0, -1 - D(x_delta, c_f(x, delta)))
-Variable ProgressiveExaggeration::discriminator_loss(const Batch& batch) {
-  Tensor fake;
-  {
-    const NoGrad no_grad;
-    fake = generate(batch.x, batch.target, training_pass(true)).value();
-  }
+Variable ProgressiveExaggeration::discriminator_loss(const Batch& batch, const Tensor& fake) {
   const std::vector<Tensor> images = {batch.x, fake}, bins = {batch.own, batch.target};
   const Variable both = discriminator_.forward(concat(images, 0), concat(bins, 0), training_pass(true));  // [2N,1]
   return hinge_discriminator(slice(both, 0, 0, config_.batch), slice(both, 0, config_.batch, 2 * config_.batch));
 }
 
-Variable ProgressiveExaggeration::generator_loss(const Batch& batch, const Asked& of_f, nn::DeviceTerms& terms) {
+Variable ProgressiveExaggeration::generator_loss(const Batch& batch, const Generated& generated, const Asked& of_f,
+                                                 nn::DeviceTerms& terms) {
   const nn::Pass still = training_pass(false);
-  const Variable fake = generate(batch.x, batch.target, training_pass(true));  // eq. 2: x_delta, [N,H,W,C]
+  const Variable& fake = generated.image;
   drawn_ = {{"g", fake.value()}};
-  const Variable embedding = encoder_.forward(fake, batch.own, still);      // E(x_delta)
-  const Variable cycled = generator_.forward(embedding, batch.own, still);  // [N,H,W,C]
-  const Variable logit = pe::logit(classifier_, to_classifier(fake));       // [N,1]
+  const auto [fake_embedding, cycled] = generate(fake, batch.own, still);
+  const Variable logit = pe::logit(classifier_, to_classifier(fake));  // [N,1]
 
   // Eq. 8: L_cGAN(G, E) = -E D(x_delta, c_f(x, delta))
   const Variable l_gan = hinge_generator(discriminator_.forward(fake, batch.target, still));
@@ -217,10 +214,11 @@ Variable ProgressiveExaggeration::generator_loss(const Batch& batch, const Asked
   if (official()) {
     const Variable back = pe::logit(classifier_, to_classifier(cycled));
     l_f = bce_with_logits(logit.detach(), of_f.asked) + bce_with_logits(back.detach(), of_f.before);
-    l_rec = l2_loss(embedding, encoder_.forward(batch.x, batch.own, still));
+    l_rec = l2_loss(fake_embedding, encoder_.forward(batch.x, batch.own, still));
   } else {
     l_f = pe::divergence(of_f.asked, of_f.entropy, logit);
-    l_rec = pe::reconstruction_loss(generate(batch.x, batch.own, still), batch.x);
+    // E sees no bin here: E(x) is at hand.
+    l_rec = pe::reconstruction_loss(generator_.forward(generated.embedding, batch.own, still), batch.x);
   }
   terms.emplace_back("L_cGAN_g", l_gan.value());
   terms.emplace_back("L_f", l_f.value());
@@ -233,14 +231,16 @@ Variable ProgressiveExaggeration::generator_loss(const Batch& batch, const Asked
 nn::DeviceTerms ProgressiveExaggeration::compute(const std::vector<Tensor>& drawn) {
   nn::DeviceTerms terms;
   Batch batch;
+  Generated generated;  // eq. 2: x_delta. E and G rest while D moves, so the last one serves their own update too
   const std::size_t end = drawn.size() - 3;  // of the batches
   for (std::size_t i = 0; i < end; i += 3) {
     batch = {to_generator(drawn[i]).value(), drawn[i + 1], drawn[i + 2]};
-    const Variable loss = discriminator_loss(batch);
+    generated = generate(batch.x, batch.target, training_pass(true));
+    const Variable loss = discriminator_loss(batch, generated.image.value());
     terms.emplace_back("L_cGAN_d", loss.value());
     discriminator_optimiser_->minimise(loss * config_.weight_gan);
   }
-  generator_optimiser_->minimise(generator_loss(batch, {drawn[end], drawn[end + 1], drawn[end + 2]}, terms));
+  generator_optimiser_->minimise(generator_loss(batch, generated, {drawn[end], drawn[end + 1], drawn[end + 2]}, terms));
   return terms;
 }
 
@@ -261,7 +261,7 @@ Explanation ProgressiveExaggeration::explain(const Tensor& x) {
   const NoGrad no_grad;
   const std::int64_t count = x.shape()[0];
   const auto towards = [&](const Tensor& bins) {
-    return to_classifier(generate(to_generator(x), bins, nn::Pass::eval())).value();
+    return to_classifier(generate(to_generator(x), bins, nn::Pass::eval()).image).value();
   };
   Explanation explanation;
   for (std::int64_t bin = 0; bin < config_.bins; ++bin)

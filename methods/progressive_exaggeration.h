@@ -101,7 +101,10 @@ class ProgressiveExaggeration final : public Explainer {
  private:
   bool official() const { return config_.mode == "official"; }
   nn::Pass training_pass(bool update_statistics);
-  Variable generate(const Variable& x, const Tensor& bins, const nn::Pass& pass);  ///< eq. 2, in [-1,1]
+  struct Generated {
+    Variable embedding, image;  ///< E(x), and G(E(x), bins) in [-1,1]
+  };
+  Generated generate(const Variable& x, const Tensor& bins, const nn::Pass& pass);  ///< eq. 2
   struct Batch {
     Tensor x, own, target;  ///< [N,H,W,C] in [-1,1], i32 [N], i32 [N]
   };
@@ -109,8 +112,8 @@ class ProgressiveExaggeration final : public Explainer {
   struct Asked {
     Tensor before, asked, entropy;
   };
-  Variable discriminator_loss(const Batch& batch);
-  Variable generator_loss(const Batch& batch, const Asked& of_f, nn::DeviceTerms& terms);
+  Variable discriminator_loss(const Batch& batch, const Tensor& fake);
+  Variable generator_loss(const Batch& batch, const Generated& generated, const Asked& of_f, nn::DeviceTerms& terms);
 
   ProgressiveExaggerationConfig config_;
   nn::Classifier& classifier_;
