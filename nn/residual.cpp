@@ -6,20 +6,15 @@
 namespace counterfoil::nn {
 namespace {
 
-Variable resized(const Variable& x, Resize resize) {
-  switch (resize) {
-    case Resize::none:
-      return x;
-    case Resize::up:
-      return upsample2x(x);
-    case Resize::down:
-      return avg_pool(x, PoolGeometry::square(2, 2));
-  }
-  fail("residual block: unknown resize");
+Variable halved(const Variable& x) {
+  return avg_pool(x, PoolGeometry::square(2, 2));
 }
 
-Conv2dOptions conv3x3(Activation activation = Activation::identity, bool spectral_norm = false) {
-  return {.geometry = Conv2dGeometry::square(1, 1), .spectral_norm = spectral_norm, .activation = activation};
+Conv2dOptions conv3x3(Activation activation, Resize resize, bool spectral_norm = false) {
+  return {.geometry = Conv2dGeometry::square(1, 1),
+          .spectral_norm = spectral_norm,
+          .activation = activation,
+          .resize = resize};
 }
 
 }  // namespace
@@ -48,9 +43,9 @@ Variable ResidualBlock::Norm::forward(const Variable& x, const Tensor& labels, c
 
 ResidualBlock::ResidualBlock(const Init& init, std::int64_t in, std::int64_t out, const ResidualOptions& options)
     : norm1_(init, in, options),
-      conv1_(init, in, out, 3, conv3x3()),
+      conv1_(init, in, out, 3, conv3x3(Activation::identity, options.resize == Resize::up ? Resize::up : Resize::none)),
       norm2_(init, out, options),
-      conv2_(init, out, out, 3, conv3x3()),
+      conv2_(init, out, out, 3, conv3x3(Activation::identity, Resize::none)),
       resize_(options.resize) {
   register_child("norm1", norm1_.module());
   register_child("conv1", conv1_);
@@ -60,18 +55,19 @@ ResidualBlock::ResidualBlock(const Init& init, std::int64_t in, std::int64_t out
 }
 
 Variable ResidualBlock::forward(const Variable& x, const Tensor& labels, const Pass& pass) {
-  Variable h = resized(norm1_.forward(x, labels, pass), resize_);
-  h = conv1_.forward(h, pass);
+  Variable h = norm1_.forward(x, labels, pass);
+  h = conv1_.forward(resize_ == Resize::down ? halved(h) : h, pass);
   h = conv2_.forward(norm2_.forward(h, labels, pass), pass);
   if (!skip_) return h + x;
   // A 1x1 convolution and a resize commute: each is done where the image is smaller.
-  if (resize_ == Resize::up) return h + resized(skip_->forward(x, pass), resize_);
-  return h + skip_->forward(resized(x, resize_), pass);
+  if (resize_ == Resize::up) return h + upsample2x(skip_->forward(x, pass));
+  return h + skip_->forward(resize_ == Resize::down ? halved(x) : x, pass);
 }
 
 CriticBlock::CriticBlock(const Init& init, std::int64_t in, std::int64_t out, const CriticBlockOptions& options)
-    : conv1_(init, in, out, 3, conv3x3(Activation::relu, options.spectral_norm)),
-      conv2_(init, out, out, 3, conv3x3(Activation::identity, options.spectral_norm)),
+    : conv1_(init, in, out, 3, conv3x3(Activation::relu, Resize::none, options.spectral_norm)),
+      conv2_(init, out, out, 3,
+             conv3x3(Activation::identity, options.downsample ? Resize::down : Resize::none, options.spectral_norm)),
       options_(options) {
   register_child("conv1", conv1_);
   register_child("conv2", conv2_);
@@ -81,10 +77,8 @@ CriticBlock::CriticBlock(const Init& init, std::int64_t in, std::int64_t out, co
 }
 
 Variable CriticBlock::forward(const Variable& x, const Pass& pass) {
-  const Resize resize = options_.downsample ? Resize::down : Resize::none;
-  Variable h = conv1_.forward(options_.first ? x : relu(x), pass);
-  h = resized(conv2_.forward(h, pass), resize);
-  const Variable straight = resized(x, resize);
+  const Variable h = conv2_.forward(conv1_.forward(options_.first ? x : relu(x), pass), pass);
+  const Variable straight = options_.downsample ? halved(x) : x;
   return h + (skip_ ? skip_->forward(straight, pass) : straight);
 }
 

@@ -11,12 +11,6 @@
 
 namespace counterfoil::nn {
 
-enum class Resize : std::uint8_t {
-  none,
-  up,    ///< nearest neighbour, twice the extent
-  down,  ///< 2x2 average, half the extent rounded down
-};
-
 struct ResidualOptions {
   Resize resize = Resize::none;
   std::int64_t classes = 0;  ///< 0: batch norm; else conditional batch norm with that many classes

@@ -1,3 +1,5 @@
+#include "autograd/convolution.h"
+#include "autograd/pooling.h"
 #include "nn/batch_norm.h"
 #include "nn/conditional_batch_norm.h"
 #include "nn/conv2d.h"
@@ -52,6 +54,43 @@ TEST(Layers, Conv2dMatchesGolden) {
     Conv2d layer(init, w[3] * geometry.groups, w[0], {w[1], w[2]}, {.geometry = geometry, .bias = golden.has("bias")});
     golden.check(layer, weight_and_bias(golden), [&](const Variable& x) { return layer.forward(x, Pass::eval()); });
   }
+}
+
+// Against the convolution and the resizing one after the other, also where the CPU takes Winograd's form.
+TEST(Layers, ResizedConv2dIsAConvolutionAndAResizing) {
+  struct Case {
+    Device& device;
+    DType dtype;
+    std::int64_t in, out;
+    double tolerance;
+  };
+  const Conv2dGeometry plain = Conv2dGeometry::square(1, 1);
+  for (const Case& c :
+       {Case{reference_device(), DType::f64, 2, 3, 1e-12}, Case{cpu_device(), DType::f32, 32, 48, 5e-5}}) {
+    for (const Resize resize : {Resize::up, Resize::down}) {
+      Random random(11, "resized convolution");
+      Conv2d layer({random, c.device, c.dtype}, c.in, c.out, 3, {.geometry = plain, .resize = resize});
+      const Variable weight = layer.parameters().at(0), bias = layer.parameters().at(1);
+      Variable(bias).set_value(random.normal({c.out}, 0, 1, c.device, c.dtype));
+      const Variable x = Variable::leaf(random.normal({2, 9, 8, c.in}, 0, 1, c.device, c.dtype));
+      const Variable found = layer.forward(x, Pass::eval());
+      const Variable expected = resize == Resize::up
+                                    ? conv2d(upsample2x(x), weight, bias, plain)
+                                    : avg_pool(conv2d(x, weight, bias, plain), PoolGeometry::square(2, 2));
+      ASSERT_EQ(found.shape(), expected.shape());
+      expect_close(found.value(), expected.value(), "y", c.tolerance);
+      const Variable d_y = random.normal(found.shape(), 0, 0.1, c.device, c.dtype);
+      const Variables wanted = {x, weight, bias};
+      const Variables d_found = grad({found}, wanted, {.d_outputs = {d_y}});
+      const Variables d_expected = grad({expected}, wanted, {.d_outputs = {d_y}});
+      for (std::size_t i = 0; i < wanted.size(); ++i)
+        expect_close(d_found[i].value(), d_expected[i].value(), "gradient", c.tolerance);
+    }
+  }
+  TestInit init;
+  EXPECT_THROW(Conv2d(init, 2, 2, 3, {.resize = Resize::up}), Error);  // no padding
+  EXPECT_THROW(Conv2d(init, 2, 2, 3, {.geometry = plain, .activation = Activation::relu, .resize = Resize::down}),
+               Error);
 }
 
 TEST(Layers, ConvTranspose2dMatchesGolden) {
