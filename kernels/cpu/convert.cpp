@@ -5,8 +5,7 @@
 #include "kernels/checks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/error.h"
-#include "kernels/pointwise.h"
+#include "kernels/element_types.h"
 
 namespace counterfoil {
 
@@ -14,48 +13,6 @@ namespace {
 
 using cpu::kElementGrain;
 using cpu::parallel_for;
-
-struct BFloat16 {
-  std::uint16_t bits;
-};
-
-template <typename F>
-void with_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    case DType::bf16:
-      return f(BFloat16());
-    case DType::u8:
-      return f(std::uint8_t());
-    case DType::i32:
-      return f(std::int32_t());
-    case DType::i64:
-      return f(std::int64_t());
-  }
-}
-
-template <typename T>
-double to_double(T value) {
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    return static_cast<double>(pointwise::from_bf16(value.bits));
-  } else {
-    return static_cast<double>(value);
-  }
-}
-
-template <typename T>
-T from_double(double value) {
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    return {pointwise::to_bf16(static_cast<float>(value))};
-  } else if constexpr (std::is_integral_v<T>) {
-    return pointwise::to_integer<T>(value);
-  } else {
-    return static_cast<T>(value);
-  }
-}
 
 template <typename To, typename From>
 void convert_elements(To* out, const From* x, std::int64_t count, double scale) {

@@ -5,54 +5,11 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/vector.h"
-#include "kernels/pointwise.h"
+#include "kernels/element_types.h"
 
 namespace counterfoil::cuda {
 
 namespace {
-
-struct Bf16 {
-  std::uint16_t bits;
-};
-
-template <typename T>
-COUNTERFOIL_HOST_DEVICE double to_double(T value) {
-  if constexpr (std::is_same_v<T, Bf16>) {
-    return static_cast<double>(pointwise::from_bf16(value.bits));
-  } else {
-    return static_cast<double>(value);
-  }
-}
-
-template <typename T>
-COUNTERFOIL_HOST_DEVICE T from_double(double value) {
-  if constexpr (std::is_same_v<T, Bf16>) {
-    return {pointwise::to_bf16(static_cast<float>(value))};
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(value);
-  } else {
-    return pointwise::to_integer<T>(value);
-  }
-}
-
-/// f(T()) for the element type of a dtype.
-template <typename F>
-void with_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    case DType::bf16:
-      return f(Bf16());
-    case DType::u8:
-      return f(std::uint8_t());
-    case DType::i32:
-      return f(std::int32_t());
-    case DType::i64:
-      return f(std::int64_t());
-  }
-}
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads) fill_kernel(T* out, std::int64_t n, T value) {

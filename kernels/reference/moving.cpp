@@ -2,8 +2,8 @@
 #include <cstring>
 
 #include "kernels/checks.h"
+#include "kernels/element_types.h"
 #include "kernels/error.h"
-#include "kernels/pointwise.h"
 #include "kernels/reference/doubles.h"
 #include "kernels/reference/reference_backend.h"
 #include "kernels/reference/walk.h"
@@ -17,47 +17,6 @@ using reference::strides_of;
 using reference::walk;
 
 namespace {
-
-struct Bf16 {
-  std::uint16_t bits;
-};
-
-template <typename T>
-double load(T value) {
-  if constexpr (std::is_same_v<T, Bf16>)
-    return pointwise::from_bf16(value.bits);
-  else
-    return static_cast<double>(value);
-}
-
-template <typename T>
-T store(double value) {
-  if constexpr (std::is_same_v<T, Bf16>)
-    return {pointwise::to_bf16(static_cast<float>(value))};
-  else if constexpr (std::is_floating_point_v<T>)
-    return static_cast<T>(value);
-  else
-    return pointwise::to_integer<T>(value);
-}
-
-/// f(T()) for the element type of a dtype.
-template <typename F>
-void with_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    case DType::bf16:
-      return f(Bf16());
-    case DType::u8:
-      return f(std::uint8_t());
-    case DType::i32:
-      return f(std::int32_t());
-    case DType::i64:
-      return f(std::int64_t());
-  }
-}
 
 /// f(T()) for an unsigned type of the dtype's size: moving an element takes no more.
 template <typename F>
@@ -97,7 +56,7 @@ void ReferenceBackend::fill(View out, double value) {
   check::fill(out);
   with_type(out.dtype, [&](auto type) {
     using T = decltype(type);
-    std::fill_n(out.as<T>(), out.size(), store<T>(value));
+    std::fill_n(out.as<T>(), out.size(), from_double<T>(value));
   });
 }
 
@@ -109,7 +68,8 @@ void ReferenceBackend::convert(View out, ConstView x, double scale) {
       using To = decltype(out_type);
       using From = decltype(x_type);
       const From* source = x.as<From>();
-      std::transform(source, source + x.size(), out.as<To>(), [=](From v) { return store<To>(scale * load(v)); });
+      std::transform(source, source + x.size(), out.as<To>(),
+                     [=](From v) { return from_double<To>(scale * to_double(v)); });
     });
   });
 }
