@@ -27,6 +27,7 @@ using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "safetensors files are little endian");
 
 constexpr std::uint64_t kLongestHeader = std::uint64_t{16} << 20U;
+constexpr std::size_t kMostValues = std::size_t{1} << 20U;  // of the header; each takes many times its text in memory
 constexpr std::size_t kHeaderAlignment = 8;
 constexpr const char* kMetadata = "__metadata__";
 
@@ -43,8 +44,7 @@ constexpr std::array<DTypeName, 6> kDTypes = {{{DType::f32, "F32"},
 
 struct Entry {
   std::string name;
-  DType dtype = DType::f32;
-  Shape shape;
+  TensorSpec spec;
   std::uint64_t begin = 0, end = 0;  // from the header's end
 };
 
@@ -53,36 +53,44 @@ class Reader {
  public:
   explicit Reader(const std::filesystem::path& file) : file_(file) {}
 
-  TensorFile read(Device& device) {
+  /// Everything before the elements, checked.
+  TensorFileHeader read_header() {
     open();
-    const json header = read_header();
-    TensorFile contents;
-    std::vector<Entry> entries;
-    for (const auto& [name, value] : header.items()) {
+    const json parsed = parse_header();
+    TensorFileHeader header;
+    for (const auto& [name, value] : parsed.items()) {
       if (name == kMetadata) {
-        contents.metadata = read_metadata(value);
+        header.metadata = read_metadata(value);
       } else {
-        entries.push_back(read_entry(name, value));
+        entries_.push_back(read_entry(name, value));
+        header.tensors.emplace(name, entries_.back().spec);
       }
     }
-    check_layout(entries);
+    sort_and_check_layout();
+    header.data_bytes = data_length_;
+    return header;
+  }
+
+  /// After the header.
+  std::map<std::string, Tensor> read_tensors(Device& device) {
+    std::map<std::string, Tensor> tensors;
     std::vector<char> bytes;
-    for (const Entry& entry : entries) {
-      Tensor tensor = Tensor::empty(entry.shape, entry.dtype, device);
+    for (const Entry& entry : entries_) {
+      Tensor tensor = Tensor::empty(entry.spec.shape, entry.spec.dtype, device);
       bytes.resize(entry.end - entry.begin);
       read_bytes(bytes.data(), bytes.size());
       if (!bytes.empty()) device.copy_from_host(tensor.mutable_view().data, bytes.data(), bytes.size());
-      contents.tensors.emplace(entry.name, std::move(tensor));
+      tensors.emplace(entry.name, std::move(tensor));
     }
-    return contents;
+    return tensors;
   }
 
- private:
   template <typename... Args>
   [[noreturn]] void complain(fmt::format_string<Args...> format, Args&&... args) const {
     fail("{}: {}", file_.string(), fmt::format(format, std::forward<Args>(args)...));
   }
 
+ private:
   void open() {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(file_, error);
@@ -98,7 +106,7 @@ class Reader {
     if (static_cast<std::size_t>(stream_.gcount()) != count) complain("ended while it was read");
   }
 
-  json read_header() {
+  json parse_header() {
     if (length_ < sizeof(std::uint64_t)) complain("not a safetensors file: {} bytes, fewer than 8", length_);
     std::uint64_t header_length = 0;
     std::array<char, sizeof header_length> prefix{};
@@ -116,8 +124,10 @@ class Reader {
     read_bytes(text.data(), text.size());
     // The parser keeps the last of two equal keys; a file with two is not to be trusted with either.
     std::vector<std::set<std::string>> keys;
+    std::size_t values = 0;
     const auto watch = [&](int depth, json::parse_event_t event, json& value) {
       if (depth > 8) complain("not a safetensors file: its header is nested too deeply");
+      if (++values > kMostValues) complain("its header holds more than {} values", kMostValues);
       if (event == json::parse_event_t::object_start) keys.emplace_back();
       if (event == json::parse_event_t::object_end) keys.pop_back();
       if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
@@ -152,8 +162,8 @@ class Reader {
         !value.contains("data_offsets")) {
       complain("malformed header: {} has not the keys dtype, shape, data_offsets", in_quotes(name));
     }
-    entry.dtype = read_dtype(name, value["dtype"]);
-    entry.shape = read_shape(name, value["shape"]);
+    entry.spec.dtype = read_dtype(name, value["dtype"]);
+    entry.spec.shape = read_shape(name, value["shape"]);
 
     const std::vector<std::uint64_t> offsets = read_numbers(name, "data_offsets", value["data_offsets"], 2);
     if (offsets.size() != 2) complain("malformed header: data_offsets of {} are not two numbers", in_quotes(name));
@@ -163,10 +173,10 @@ class Reader {
     if (entry.end > data_length_) {
       complain("truncated: {} ends at byte {} of the data, which has {}", in_quotes(name), entry.end, data_length_);
     }
-    const std::uint64_t expected = static_cast<std::uint64_t>(entry.shape.size()) * size_of(entry.dtype);
+    const std::uint64_t expected = entry.spec.bytes();
     if (entry.end - entry.begin != expected) {
       complain("malformed header: {} of shape {} and dtype {} needs {} bytes, has {}", in_quotes(name),
-               entry.shape.to_string(), name_of(entry.dtype), expected, entry.end - entry.begin);
+               entry.spec.shape.to_string(), name_of(entry.spec.dtype), expected, entry.end - entry.begin);
     }
     return entry;
   }
@@ -213,12 +223,12 @@ class Reader {
   }
 
   // Sorts the entries as they lie in the file: one after the other, from the first byte to the last.
-  void check_layout(std::vector<Entry>& entries) const {
-    std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
+  void sort_and_check_layout() {
+    std::ranges::sort(entries_, [](const Entry& a, const Entry& b) {
       return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
     });
     std::uint64_t position = 0;
-    for (const Entry& entry : entries) {
+    for (const Entry& entry : entries_) {
       if (entry.begin < position) complain("malformed header: {} overlaps another tensor", in_quotes(entry.name));
       if (entry.begin > position) {
         complain("malformed header: nothing covers the {} bytes before {}", entry.begin - position,
@@ -232,6 +242,7 @@ class Reader {
   std::filesystem::path file_;
   std::ifstream stream_;
   std::uint64_t length_ = 0, data_length_ = 0;
+  std::vector<Entry> entries_;  // as they lie in the file
 };
 
 const char* safetensors_name(DType dtype) {
@@ -265,8 +276,20 @@ const Tensor& TensorFile::at(const std::string& name) const {
   fail("no tensor {}: the nearest of {} is {}", in_quotes(name), names.size(), in_quotes(nearest_name(name, names)));
 }
 
-TensorFile read_safetensors(const std::filesystem::path& file, Device& device) {
-  return Reader(file).read(device);
+TensorFileHeader read_safetensors_header(const std::filesystem::path& file) {
+  return Reader(file).read_header();
+}
+
+TensorFile read_safetensors(const std::filesystem::path& file, Device& device,
+                            const std::function<void(const TensorFileHeader&)>& accept) {
+  Reader reader(file);
+  TensorFileHeader header = reader.read_header();
+  try {
+    if (accept) accept(header);
+  } catch (const Error& error) {
+    reader.complain("{}", error.what());
+  }
+  return {reader.read_tensors(device), std::move(header.metadata)};
 }
 
 void write_safetensors(const std::filesystem::path& file, const TensorFile& contents) {

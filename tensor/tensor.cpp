@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/backend.h"
+#include "tensor/allocation_limit.h"
 
 namespace counterfoil {
 
@@ -20,8 +21,10 @@ class Tensor::Storage {
 };
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device& device) {
+  const std::size_t bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
+  AllocationLimit::count(bytes);
   Tensor tensor;
-  tensor.storage_ = std::make_shared<Storage>(device, static_cast<std::size_t>(shape.size()) * size_of(dtype));
+  tensor.storage_ = std::make_shared<Storage>(device, bytes);
   tensor.shape_ = shape;
   tensor.dtype_ = dtype;
   return tensor;

@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tensor/allocation_limit.h"
+
 namespace counterfoil {
 namespace {
 
@@ -223,6 +225,96 @@ TEST_F(Safetensors, MutatedFilesReadOrThrow) {
     refused += complaint() != "(no error)" ? 1 : 0;
   }
   EXPECT_GT(refused, 2000);
+}
+
+// Headers that are well formed and lie: dtypes, shapes and offsets of any size. A file that reads holds what it says,
+// and memory is asked for no more than that.
+TEST_F(Safetensors, MadeUpClaimsReadOrThrowWithinTheFile) {
+  std::mt19937_64 engine(1);
+  const auto pick = [&](std::size_t bound) { return static_cast<std::uint64_t>(engine() % bound); };
+  const std::string data(48, 'x');
+  const std::array<std::uint64_t, 8> large = {49,
+                                              4096,
+                                              std::uint64_t{1} << 31U,
+                                              std::uint64_t{1} << 32U,
+                                              (std::uint64_t{1} << 60U) + 1,
+                                              (std::uint64_t{1} << 62U),
+                                              (std::uint64_t{1} << 63U) - 1,
+                                              ~std::uint64_t{0}};
+  const auto number = [&](std::uint64_t likely) { return pick(12) > 0 ? likely : large[pick(large.size())]; };
+  const std::array<std::pair<const char*, std::uint64_t>, 4> dtypes = {
+      {{"U8", 1}, {"BF16", 2}, {"F32", 4}, {"I64", 8}}};
+  int read = 0;
+  Device& device = reference_device();
+  for (int round = 0; round < 3000; ++round) {
+    std::string header;
+    std::uint64_t begin = 0;
+    for (std::size_t tensor = 0; begin < data.size(); ++tensor) {
+      const auto& [dtype, size] = dtypes[pick(dtypes.size())];
+      const std::uint64_t most = (data.size() - begin) / size;
+      const std::uint64_t extent = most == 0 ? 0 : 1 + pick(most);
+      const std::uint64_t end = pick(4) > 0 || extent == 0 ? data.size() : begin + extent * size;
+      header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{},{}],"data_offsets":[{},{}]}})", tensor == 0 ? "" : ",",
+                            tensor, dtype, number(1), number((end - begin) / size), number(begin), number(end));
+      begin = end;
+    }
+    write_bytes(with_header("{" + header + "}", data));
+    device.reset_high_water();
+    const std::size_t before = device.memory_use().in_use;
+    try {
+      const TensorFile contents = read_safetensors(file_, device);
+      std::size_t bytes = 0;
+      for (const auto& [name, tensor] : contents.tensors) bytes += tensor.bytes();
+      EXPECT_EQ(bytes, data.size()) << header;
+      ++read;
+    } catch (const Error&) {
+      EXPECT_EQ(device.memory_use().high_water, before) << header;
+    }
+  }
+  EXPECT_GT(read, 300);
+  EXPECT_LT(read, 2700);
+}
+
+TEST_F(Safetensors, NothingIsAskedForUntilTheHeaderIsAccepted) {
+  const std::uint64_t length = std::uint64_t{64} << 30U;
+  const std::string header =
+      fmt::format(R"({{"a":{{"dtype":"U8","shape":[{}],"data_offsets":[0,{}]}}}})", length, length);
+  write_bytes(with_header(header, ""));
+  fs::resize_file(file_, 8 + header.size() + length);  // sparse
+  EXPECT_EQ(read_safetensors_header(file_).data_bytes, length);
+  Device& device = reference_device();
+  device.reset_high_water();
+  const std::size_t before = device.memory_use().in_use;
+  try {
+    (void)read_safetensors(file_, device, [](const TensorFileHeader& found) {
+      EXPECT_EQ(found.tensors.at("a").shape, Shape{std::int64_t{64} << 30U});
+      fail("not wanted");
+    });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), file_.string() + ": not wanted");
+  }
+  EXPECT_EQ(device.memory_use().high_water, before);
+}
+
+TEST_F(Safetensors, HeadersOfTooManyValuesAreRefused) {
+  std::string values = "1";
+  for (int i = 0; i < 1 << 20; ++i) values += ",1";
+  EXPECT_THAT(complaint_about("{\"a\":[" + values + "]}", ""), HasSubstr("holds more than 1048576 values"));
+}
+
+TEST(AllocationLimit, CountsWhatIsMadeWithinIt) {
+  const auto make = [](std::int64_t bytes) { return Tensor::empty(Shape{bytes}, DType::u8, reference_device()); };
+  const AllocationLimit limit(100);
+  make(60);
+  EXPECT_THROW(make(41), Error);
+  {
+    const AllocationLimit inner(1000);
+    make(1000);
+    EXPECT_THROW(make(1), Error);
+  }
+  make(40);
+  EXPECT_THROW(make(1), Error);
 }
 
 TEST_F(Safetensors, DiskFullLeavesWhatWasThere) {
