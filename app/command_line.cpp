@@ -92,6 +92,20 @@ void refuse_extras(const CLI::App& program) {
   }
 }
 
+std::string train_examples(const Kind& kind) {
+  const std::string begin = "counterfoil train " + kind.name;
+  const bool explains = !kind.paper.empty();
+  const std::string classifier = kind.name == "classifier" ? "" : " --classifier runs/classifier";
+  return fmt::format(
+      "\n  {0} --data mnist10k:3,8{1} --out runs/{2}\n  {0} --out runs/{2} --resume   goes on where it was "
+      "stopped\n{3}",
+      begin, classifier, kind.name,
+      explains ? fmt::format("  counterfoil explain --run runs/{0} --input digit.png --output foil.safetensors\n\n"
+                             "docs/methods/{0}.md has the equations and where each default comes from.\n",
+                             kind.name)
+               : "");
+}
+
 void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
   CLI::App* train = program.add_subcommand("train", "train a classifier, an explainer or an embedding");
   for (const Kind& kind : kinds()) {
@@ -111,6 +125,7 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
           fmt::format("{} ({}{})", key.help, key.expects(), text.empty() ? "" : "; default " + text));
       option->type_name("VALUE")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
+    command->footer(train_examples(kind));
     command->callback([&arguments, &action, name = kind.name] {
       arguments.kind = name;
       action = [&arguments] { return train_command(arguments); };

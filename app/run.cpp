@@ -16,22 +16,58 @@ namespace counterfoil::app {
 
 namespace {
 
+struct ClassifierRun {
+  std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
+  std::vector<std::string> class_names;
+};
+
+ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device) {
+  if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
+  const auto run = std::make_shared<Run>(load_run(folder, device));
+  auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
+  if (training == nullptr) {
+    fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
+  }
+  return {{run, &training->classifier()}, run->data.splits.train.class_names};
+}
+
+// The named class, as class 1, against all the others.
+std::shared_ptr<nn::Classifier> against_all(const ClassifierRun& opened, const std::string& folder,
+                                            const std::string& name) {
+  const auto found = std::ranges::find(opened.class_names, name);
+  if (found == opened.class_names.end()) {
+    fail("{}: it knows no class {}; its classes are {}", folder, in_quotes(name), fmt::join(opened.class_names, ", "));
+  }
+  return std::make_shared<methods::OneAgainstAll>(opened.classifier,
+                                                  static_cast<int>(found - opened.class_names.begin()));
+}
+
+// Which class is which, in --target and in every page and picture, is said by the names of the data's classes. A
+// classifier of other images is refused here, and not when a method first asks it.
+void check_classifier(const ClassifierRun& opened, const std::string& folder, const Run& run) {
+  const data::Dataset& train = run.data.splits.train;
+  if (opened.class_names != train.class_names) {
+    fail("{}: its classes are {}, those of the data {}", folder, fmt::join(opened.class_names, ", "),
+         fmt::join(train.class_names, ", "));
+  }
+  try {
+    if (train.size() > 0) opened.classifier->decisions(train.images({0}, *run.device));
+  } catch (const Error& error) {
+    fail("{}: {}", folder, error.what());
+  }
+}
+
 void make_trainable(Run& run) {
-  // A classifier of other images is refused here, and not when a method first asks it.
-  const auto keep = [&run](const std::string& folder, std::shared_ptr<nn::Classifier> classifier) -> nn::Classifier& {
-    const data::Dataset& train = run.data.splits.train;
-    try {
-      if (train.size() > 0) classifier->decisions(train.images({0}, *run.device));
-    } catch (const Error& error) {
-      fail("{}: {}", folder, error.what());
-    }
-    return *run.classifiers.emplace_back(std::move(classifier));
+  const auto open = [&run](const std::string& folder) {
+    ClassifierRun opened = load_classifier(folder, *run.device);
+    check_classifier(opened, folder, run);
+    return opened;
   };
   const auto open_classifier = [&](const std::string& folder) -> nn::Classifier& {
-    return keep(folder, load_classifier(folder, *run.device));
+    return *run.classifiers.emplace_back(open(folder).classifier);
   };
   const auto open_one_against_all = [&](const std::string& folder, const std::string& name) -> nn::Classifier& {
-    return keep(folder, load_one_against_all(folder, name, *run.device));
+    return *run.classifiers.emplace_back(against_all(open(folder), folder, name));
   };
   const auto with_run = [&run](const std::string& folder, const std::function<void(nn::Trainable&)>& use) {
     const Run other = load_run(folder, *run.device);
@@ -123,40 +159,6 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
   }
   load_model(directory.model(), run.trainable->training_state(), device);
   return run;
-}
-
-namespace {
-
-struct ClassifierRun {
-  std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
-  std::vector<std::string> class_names;
-};
-
-ClassifierRun load_classifier_run(const std::filesystem::path& folder, Device& device) {
-  if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
-  const auto run = std::make_shared<Run>(load_run(folder, device));
-  auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
-  if (training == nullptr) {
-    fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
-  }
-  return {{run, &training->classifier()}, run->data.splits.train.class_names};
-}
-
-}  // namespace
-
-std::shared_ptr<nn::Classifier> load_classifier(const std::filesystem::path& folder, Device& device) {
-  return load_classifier_run(folder, device).classifier;
-}
-
-std::shared_ptr<nn::Classifier> load_one_against_all(const std::filesystem::path& folder, const std::string& name,
-                                                     Device& device) {
-  const ClassifierRun run = load_classifier_run(folder, device);
-  const auto found = std::ranges::find(run.class_names, name);
-  if (found == run.class_names.end()) {
-    fail("{}: it knows no class {}; its classes are {}", folder.string(), in_quotes(name),
-         fmt::join(run.class_names, ", "));
-  }
-  return std::make_shared<methods::OneAgainstAll>(run.classifier, static_cast<int>(found - run.class_names.begin()));
 }
 
 }  // namespace counterfoil::app

@@ -29,11 +29,5 @@ Metadata metadata_of(const Run& run);
 /// Loads a finished run from its model.safetensors alone, to use it on `device`. Throws Error when it is not finished
 /// or damaged.
 Run load_run(const std::filesystem::path& folder, Device& device);
-/// The classifier of a finished `train classifier` run; it keeps the run alive.
-std::shared_ptr<nn::Classifier> load_classifier(const std::filesystem::path& folder, Device& device);
-/// The same as a classifier of two classes: the named one, as class 1, against all the others. Throws Error when it
-/// knows no such class or has only two.
-std::shared_ptr<nn::Classifier> load_one_against_all(const std::filesystem::path& folder, const std::string& name,
-                                                     Device& device);
 
 }  // namespace counterfoil::app

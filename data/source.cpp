@@ -187,6 +187,7 @@ Spec parse_spec(const std::string& text) {
     const bool whole = last == std::string::npos || fs::is_directory(*rest, error);
     spec.folder = whole ? *rest : rest->substr(0, last);
     rest = whole ? std::nullopt : std::optional(rest->substr(last + 1));
+    if (spec.folder.empty()) fail("data {}: expected {}:DIR", in_quotes(text), spec.kind);
   }
   if (rest) spec.classes = split_list(*rest);
   return spec;
@@ -207,8 +208,9 @@ Dataset choose_classes(const Dataset& all, const Names& classes, std::vector<std
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const auto found = std::ranges::find(all.class_names, classes[i]);
     if (found == all.class_names.end()) {
-      fail("no class {}; there are {}; the nearest is '{}'", in_quotes(classes[i]), fmt::join(all.class_names, ", "),
-           nearest_name(classes[i], all.class_names));
+      const bool change = classes[i].find('+') != std::string::npos;
+      fail("no class {}; there are {}; the nearest is '{}'{}", in_quotes(classes[i]), fmt::join(all.class_names, ", "),
+           nearest_name(classes[i], all.class_names), change ? "; changes are +square, +few and +side" : "");
     }
     std::int32_t& label = new_label[static_cast<std::size_t>(found - all.class_names.begin())];
     if (label >= 0) fail("class {} is named twice", in_quotes(classes[i]));

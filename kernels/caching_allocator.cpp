@@ -5,14 +5,18 @@
 #include <cstdlib>
 #include <utility>
 
+#include <sys/sysinfo.h>
+
 #include "kernels/error.h"
 
 namespace counterfoil {
 
-CachingAllocator::CachingAllocator(std::string name, SystemAllocate system_allocate, SystemRelease system_release)
+CachingAllocator::CachingAllocator(std::string name, SystemAllocate system_allocate, SystemRelease system_release,
+                                   std::size_t limit)
     : name_(std::move(name)),
       system_allocate_(std::move(system_allocate)),
-      system_release_(std::move(system_release)) {}
+      system_release_(std::move(system_release)),
+      limit_(limit) {}
 
 CachingAllocator::~CachingAllocator() {
   trim();
@@ -27,6 +31,10 @@ std::size_t CachingAllocator::size_class(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+void* CachingAllocator::ask(std::size_t size) {
+  return size > limit_ || use_.reserved > limit_ - size ? nullptr : system_allocate_(size);
+}
+
 void* CachingAllocator::take(SizeClass& blocks, std::size_t size) {
   if (!blocks.cached.empty()) {
     void* const data = blocks.cached.back();
@@ -34,10 +42,10 @@ void* CachingAllocator::take(SizeClass& blocks, std::size_t size) {
     return data;
   }
   ++use_.system_calls;
-  void* data = system_allocate_(size);
+  void* data = ask(size);
   if (data == nullptr) {
     trim_locked();
-    data = system_allocate_(size);
+    data = ask(size);
   }
   if (data == nullptr) fail("{}: out of memory: {} bytes asked for, {} bytes in use", name_, size, use_.in_use);
   use_.reserved += size;
@@ -133,6 +141,12 @@ void* allocate_host_memory(std::size_t bytes) {
 
 void release_host_memory(void* data, std::size_t) {
   std::free(data);
+}
+
+std::size_t host_memory_size() {
+  struct sysinfo machine = {};
+  if (::sysinfo(&machine) != 0) return std::numeric_limits<std::size_t>::max();
+  return (std::size_t{machine.totalram} + machine.totalswap) * machine.mem_unit;
 }
 
 }  // namespace counterfoil

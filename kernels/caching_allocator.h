@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <string>
@@ -21,12 +22,15 @@ class CachingAllocator {
   using SystemAllocate = std::function<void*(std::size_t)>;  ///< returns null when there is no more
   using SystemRelease = std::function<void(void*, std::size_t)>;
 
-  CachingAllocator(std::string name, SystemAllocate system_allocate, SystemRelease system_release);
+  /// No more than `limit` bytes are asked of the system, for one that promises more than it has and kills who uses it.
+  CachingAllocator(std::string name, SystemAllocate system_allocate, SystemRelease system_release,
+                   std::size_t limit = std::numeric_limits<std::size_t>::max());
   ~CachingAllocator();
   CachingAllocator(const CachingAllocator&) = delete;
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-  /// Null for zero bytes. When the system has no more, cached blocks are returned to it and it is asked once again;
+  /// Null for zero bytes. At the limit, or when the system has no more, cached blocks are returned to it and it is
+  /// asked once again;
   /// then Error names the request, what is in use and what is cached.
   void* allocate(std::size_t bytes);
   void release(void* data, std::size_t bytes) noexcept;
@@ -61,11 +65,13 @@ class CachingAllocator {
  private:
   /// A block of the class, from its cache or the system.
   void* take(SizeClass& blocks, std::size_t size);
+  void* ask(std::size_t size);  // null beyond the limit
   void trim_locked();
 
   std::string name_;
   SystemAllocate system_allocate_;
   SystemRelease system_release_;
+  std::size_t limit_;
   mutable std::mutex mutex_;
   std::map<std::size_t, SizeClass> classes_;
   std::unordered_map<void*, Reserve*> reserved_;  // the blocks that belong to reserves
@@ -76,5 +82,7 @@ class CachingAllocator {
 /// 64-byte aligned host memory, for the devices that compute on the host.
 void* allocate_host_memory(std::size_t bytes);
 void release_host_memory(void* data, std::size_t bytes);
+/// The machine's memory and swap in bytes: what a process can use, however much it is promised.
+std::size_t host_memory_size();
 
 }  // namespace counterfoil

@@ -10,7 +10,7 @@
 //   g_i(x)                 adversarial;  the stable image is x itself (supplement eq. 8)
 //   g_{1-i}(g_i(x))        cycled
 //
-// Deviations 1 to 4 of methods/syce.h hold here too.
+// Deviations 1 to 5 of methods/syce.h hold here too.
 
 namespace counterfoil::methods {
 

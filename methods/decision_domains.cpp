@@ -19,14 +19,19 @@ std::vector<std::int32_t> positions_of(const std::vector<std::int32_t>& decision
 
 std::array<data::Dataset, 2> split_by_decision(const std::string& method, nn::Classifier& classifier,
                                                const data::Dataset& dataset, Device& device) {
-  if (classifier.class_count() != 2)
-    fail("{}: expected a classifier of 2 classes, found {}", method, classifier.class_count());
+  check_two_classes(method, classifier);
   const std::vector<std::int32_t> decisions =
       classifier.decisions(dataset.all_images(device)).to_vector<std::int32_t>();
   return {dataset.subset(positions_of(decisions, 0)), dataset.subset(positions_of(decisions, 1))};
 }
 
 }  // namespace
+
+void check_two_classes(const std::string& method, const nn::Classifier& classifier) {
+  if (classifier.class_count() == 2) return;
+  fail("{}: expected a classifier of 2 classes, found {}; against_all asks about one of them against all the others",
+       method, classifier.class_count());
+}
 
 DomainBatches::DomainBatches(const std::string& method, nn::Classifier& classifier, const data::Dataset& train,
                              std::int64_t batch, const data::AugmentationOptions& augmentation, std::uint64_t seed,

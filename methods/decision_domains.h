@@ -14,6 +14,9 @@
 
 namespace counterfoil::methods {
 
+/// Throws Error, in which `method` is named, unless the classifier has two classes.
+void check_two_classes(const std::string& method, const nn::Classifier& classifier);
+
 /// Of two domains: training batches of either, each drawn from its own endless sequence of epochs.
 class DomainBatches {
  public:

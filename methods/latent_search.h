@@ -50,8 +50,8 @@ std::vector<Tensor> descend(const Tensor& start, std::int64_t rounds, std::int64
                             const std::function<void(const Tensor& z)>& after_round = {});
 
 /// The row of each query's best restart: of those whose violation is within the tolerance the one with the smallest
-/// misfit
-/// ||G(z_0) - I||^2, since z_0 is to be the argmin of eq. 1; where there is none, the one with the smallest violation.
+/// misfit ||G(z_0) - I||^2, since z_0 is to be the argmin of eq. 1; where there is none, the one with the smallest
+/// violation.
 std::vector<std::int32_t> best_restarts(const std::vector<double>& violation, const std::vector<double>& misfit,
                                         std::int64_t restarts, double tolerance);
 

@@ -25,8 +25,7 @@
 //     domains. Here the domains are the classes and T is the explained classifier, frozen: its loss asks for class
 //     1 - j. ExplainGAN says no more of its peer than that it is one-way.
 //  2. Both directions are trained side by side, as two one-way transformers that share nothing, so that every image can
-//  be
-//     explained; `direction` trains one alone, as in the table.
+//     be explained; `direction` trains one alone, as in the table.
 //  3. The content loss (eq. 7) has no mask: PixelDA uses it where the foreground is known, and ExplainGAN's peer is not
 //     said to have it. Its weight is 0.
 //  4. All explanations of a run have the same z, drawn from its seed, and use running averages, so that they depend on

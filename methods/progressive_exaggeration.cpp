@@ -5,6 +5,7 @@
 
 #include "autograd/ops.h"
 #include "methods/augmentation_keys.h"
+#include "methods/decision_domains.h"
 #include "methods/image_range.h"
 
 namespace counterfoil::methods {
@@ -29,8 +30,7 @@ void ProgressiveExaggerationConfig::declare(nn::Keys& keys) {
 namespace progressive_exaggeration {
 
 Variable logit(nn::Classifier& classifier, const Variable& x) {
-  if (classifier.class_count() != 2)
-    fail("progressive exaggeration: expected a classifier of 2 classes, found {}", classifier.class_count());
+  check_two_classes("progressive exaggeration", classifier);
   const Variable logits = classifier.logits(x);
   return classifier.single_logit() ? logits : slice(logits, 1, 1, 2) - slice(logits, 1, 0, 1);
 }

@@ -95,7 +95,7 @@ class ProgressiveExaggeration final : public Explainer {
 
   /// "sweep.k" for every bin k: x_delta in it; "counterfactual": that of the last bin for a query of class 0, of the
   /// first for one of class 1; "reconstruction": that of the query's own bin; "map": |first - last of the sweep|
-  /// (section 4.5). All from running averages.
+  /// (section 4.3). All from running averages.
   Explanation explain(const Tensor& x) override;
 
  private:

@@ -21,7 +21,8 @@
 //     it to x leads through x's own decision. But SyCE's lambda_f^a = 0.2 is for an image that no distance holds back:
 //     with it 0.96 of the digits crossed and 0.81 of the clothes (docs/methods/sagen.md), with 0.5 0.98 and 0.90.
 //  2. L2 is the mean squared difference; L_bce is taken on the logits of f.
-//  3. Batch norm is frozen and dropout off, as for the other generators (deviation 4 of methods/syce.h).
+//  3. Batch norm is frozen and dropout off, as for the other generators, and the clip is theirs (deviations 4 and
+//     5 of methods/syce.h).
 //  4. Of several classes each is explained against each other (supplement B.2) as by the other generators
 //     (methods/generator_pair.h): the target is planes of a one and zeros beside the image's channels, in training one
 //     of the classes that f does not decide, drawn for each image; L_bce is the cross-entropy.

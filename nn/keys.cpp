@@ -48,8 +48,9 @@ KeyValue Keys::Key::value() const {
 std::string Keys::Key::expects() const {
   if (std::holds_alternative<bool*>(field)) return "true or false";
   if (std::holds_alternative<std::int64_t*>(field)) {
-    constexpr double kUnlimited = 9e15;
-    if (high >= kUnlimited) return fmt::format("a whole number of at least {:.0f}", low);
+    constexpr double kExact = 9e15;  // beyond it a double is no longer the bound itself
+    if (high >= kExact)
+      return fmt::format("a whole number from {:.0f} to {}", low, std::numeric_limits<std::int64_t>::max());
     return fmt::format("a whole number from {:.0f} to {:.0f}", low, high);
   }
   if (std::holds_alternative<double*>(field)) {
@@ -131,6 +132,8 @@ void Keys::set_text(std::string_view name, std::string_view text) {
     set(name, text == "true");
   } else if (parse_number(text, whole)) {
     set(name, whole);
+  } else if (std::holds_alternative<std::int64_t*>(key.field)) {
+    refuse(key, in_quotes(text));
   } else if (parse_number(text, real)) {
     set(name, real);
   } else {

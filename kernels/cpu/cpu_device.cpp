@@ -69,7 +69,7 @@ class CpuDevice final : public Device {
     if (bytes > 0) std::memcpy(target, source, bytes);
   }
 
-  CachingAllocator allocator_{"cpu", allocate_host_memory, release_host_memory};
+  CachingAllocator allocator_{"cpu", allocate_host_memory, release_host_memory, host_memory_size()};
   CpuBackend backend_{*this};
 };
 

@@ -32,7 +32,7 @@ class ReferenceDevice final : public Device {
     if (bytes > 0) std::memmove(target, source, bytes);
   }
 
-  CachingAllocator allocator_{"reference", allocate_host_memory, release_host_memory};
+  CachingAllocator allocator_{"reference", allocate_host_memory, release_host_memory, host_memory_size()};
   ReferenceBackend backend_;
 };
 

@@ -363,6 +363,10 @@ TEST_F(Pipeline, WrongRunsAreRefusedInOneLine) {
             "classifier: LeNet: expected images [N, 12, 12, 1], found [1, 10, 10, 1]");
     EXPECT_FALSE(fs::exists(path("x")));
   }
+  write_idx_folder(folder() / "more", 30, 12, 3);  // the classifier's classes would be named by other names
+  refused({"train", "xgem", "--data", "idx:" + path("more"), "--classifier", path("classifier"), "--out", path("x")},
+          "classifier: its classes are 0, 1, those of the data 0, 1, 2");
+  EXPECT_FALSE(fs::exists(path("x")));
   refused({"evaluate", "--run", path("syce"), "--embedding", path("classifier")}, "expected an embedding's run");
   refused({"report", "--run", path("nowhere"), "--output", path("x.html")}, "no such run directory");
   std::ofstream(path("bad.json")) << "{\"acc_stable\": ";

@@ -333,7 +333,9 @@ TEST_F(Folder, FaultySourcesHaveTheirLine) {
   EXPECT_THAT(source_complaint("mnist10k:3,3"), HasSubstr("named twice"));
   EXPECT_THAT(source_complaint("mnist10k:3"), HasSubstr("at least two classes"));
   EXPECT_THAT(source_complaint("mnist10k:"), HasSubstr("at least two classes"));
+  EXPECT_THAT(source_complaint("mnist10k:3,8+sqare=8"), HasSubstr("changes are +square, +few and +side"));
   EXPECT_THAT(source_complaint("idx:"), HasSubstr("expected idx:DIR"));
+  EXPECT_THAT(source_complaint("idx::3,8"), HasSubstr("expected idx:DIR"));
   EXPECT_THAT(source_complaint("idx:/nowhere:3,8"), HasSubstr("/nowhere: no such folder"));
   EXPECT_THAT(source_complaint("idx:" + folder_.string()), HasSubstr("no IDX images found"));
   write("train-images-idx3-ubyte", idx_bytes({4, 2, 2}));

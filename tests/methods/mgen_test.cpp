@@ -60,6 +60,56 @@ TEST(Mgen, HingesOfAnUndecidedClassifierAreTheMargins) {
   EXPECT_NEAR(term(terms, "L_preserve"), 1, 1e-5);
 }
 
+// The hinges on an image kept where the mask is, or taken away there: once blurred, once coloured, by the drawn coins.
+TEST(Mgen, HingesAndTheirGradients) {
+  for (const bool destroying : {true, false}) {
+    BrighterHalf classifier;
+    const data::Dataset images = halves(16);
+    MgenConfig config = small();
+    config.generator_learning_rate = config.beta1 = 0;
+    config.preserver_margin = 20;  // so that the hinge is active
+    config.mask_sigma = 0;
+    config.weight_area = config.weight_smoothness = 0;
+    config.weight_destroyer = destroying ? 2 : 0;
+    config.weight_preserver = destroying ? 0 : 2;
+    Mgen mgen(config, classifier, images, 5, cpu_device());
+    const nn::LossTerms found = mgen.train_step();
+
+    data::BatchSampler sampler(16, 16, 5, "batches");
+    const Tensor shown = images.images(sampler.next(), cpu_device());
+    const Variable x(shown);
+    Random draws(5, "fill");
+    const Variable colour = draws.uniform({16, 1, 1, 1}, 0.17, 0.83, cpu_device());
+    const Variable noise = draws.normal(shown.shape(), 0, 0.055, cpu_device());
+    const std::vector<float> coins = draws.uniform({16, 1, 1, 1}, 0, 1, cpu_device()).to_vector<float>();
+    const Variable blurred = gaussian_blur(x, gaussian_taps(config.blur_sigma, DType::f32, cpu_device()));
+    std::vector<Variable> fills;
+    int blurs = 0;
+    for (std::int64_t i = 0; i < 16; ++i) {
+      const bool blur = coins[static_cast<std::size_t>(i)] > 0.5F;
+      blurs += blur ? 1 : 0;
+      const Variable coloured = clip(slice(noise, 0, i, i + 1) + slice(colour, 0, i, i + 1), 0, 1);
+      fills.push_back(blur ? slice(blurred, 0, i, i + 1) : coloured);
+    }
+    EXPECT_TRUE(blurs > 0 && blurs < 16);
+    const Variable fill = concat(fills, 0);
+    auto& network = dynamic_cast<nn::Network&>(module_named(mgen, "generator"));
+    const Variable ab = abs(network.forward(x, nn::Pass::eval()));  // [16,8,8,2]
+    const Variable a = slice(ab, 3, 0, 1), b = slice(ab, 3, 1, 2);
+    const Variable half = avg_pool(a / (a + b + 1e-6), PoolGeometry::square(2, 2));
+    const Variable m = resize(half, kSide, kSide, ResizeMode::bilinear);
+    // Of two classes the margin is the logit, towards the class that is decided.
+    const Tensor decided = convert(classifier.decisions(shown), DType::f32).reshape({16, 1});
+    const Variable sign = Variable(decided) * 2 - 1;
+    const Variable kept = sign * classifier.logits(m * x + (1 - m) * fill);
+    const Variable left = sign * classifier.logits((1 - m) * x + m * fill);
+    const Variable destroy = mean(relu(left + 5)), preserve = mean(relu(20 - kept));
+    EXPECT_NEAR(term(found, "L_destroy"), destroy.item(), 1e-4);
+    EXPECT_NEAR(term(found, "L_preserve"), preserve.item(), 1e-4);
+    EXPECT_GT(expect_last_gradient(mgen, "generator", {"generator"}, (destroying ? destroy : preserve) * 2), 1e-3);
+  }
+}
+
 TEST(Mgen, EitherHingeMovesTheGeneratorAndNeverTheClassifier) {
   for (const std::string weight : {"weight_destroyer", "weight_preserver", "none"}) {
     BrighterHalf classifier;

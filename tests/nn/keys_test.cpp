@@ -88,6 +88,14 @@ TEST_F(KeysTest, RefusesWithTheKeyTheExpectationAndTheFinding) {
   EXPECT_THAT(complaint("mode", std::string("papr")), HasSubstr("the nearest is 'paper'"));
   EXPECT_EQ(text_complaint("batch", "12x"), "batch: expected a whole number from 1 to 4096, found '12x'");
   EXPECT_EQ(text_complaint("batch", ""), "batch: expected a whole number from 1 to 4096, found ''");
+  EXPECT_EQ(text_complaint("batch", "1e3"), "batch: expected a whole number from 1 to 4096, found '1e3'");
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  std::int64_t seed = 0;
+  keys_.add("seed", seed, 0, kMost, "");
+  EXPECT_EQ(text_complaint("seed", "18446744073709551615"),
+            "seed: expected a whole number from 0 to 9223372036854775807, found '18446744073709551615'");
+  keys_.set_text("seed", "9223372036854775807");
+  EXPECT_EQ(seed, kMost);
   EXPECT_EQ(config_.batch, 64);
 }
 

@@ -1,5 +1,8 @@
-#include "autograd/shaping.h"
+#include "autograd/ops.h"
+#include "nn/models/cdeepex_classifier.h"
+#include "nn/models/cdeepex_vae.h"
 #include "nn/models/dcgan.h"
+#include "nn/models/ganmex_classifier.h"
 #include "nn/models/lenet.h"
 #include "nn/models/pe_resnet.h"
 #include "nn/models/pixelda.h"
@@ -7,9 +10,11 @@
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
 #include "nn/models/vae_embedding.h"
+#include "tests/nn/finite_differences.h"
 #include "tests/nn/golden.h"
 
-// Whole networks against PyTorch, built there from the names and layouts that a checkpoint has.
+// Whole networks against PyTorch, built there from the names and layouts that a checkpoint has, or against the papers'
+// lists of layers in functions that the golden vectors check.
 
 namespace counterfoil::nn {
 namespace {
@@ -114,6 +119,61 @@ TEST(Networks, StarganMatchesPyTorch) {
   });
   StarganCritic critic(init, {.image = {13, 12, 1}, .width = 2});
   check("stargan_critic", critic);
+}
+
+/// What is called NAME.weight and NAME.bias in a module.
+struct Named {
+  explicit Named(Module& module) : state(module.state()) {}
+  Variable operator()(const std::string& name) const { return state.at(name); }
+  Variable conv(const std::string& name, const Variable& x, const Conv2dGeometry& geometry = {}) const {
+    return conv2d(x, (*this)(name + ".weight"), (*this)(name + ".bias"), geometry);
+  }
+  Variable fc(const std::string& name, const Variable& x) const {
+    return linear(x, (*this)(name + ".weight"), (*this)(name + ".bias"));
+  }
+  std::map<std::string, Tensor> state;
+};
+
+// CDeepEx, appendix 6.1: pooling before ReLU, and no ReLU between the linear layers.
+TEST(Networks, CdeepexClassifierIsThePapersList) {
+  TestInit init;
+  CdeepexClassifier network(init, 3);
+  jitter(network, init.random);
+  const Variable x(init.random.uniform({2, 64, 64, 1}, 0, 1, reference_device(), DType::f64));
+  const Named of(network);
+  const auto halved = [](const Variable& h) { return relu(max_pool(h, PoolGeometry::square(2, 2))); };
+  const Variable features = halved(of.conv("conv2", halved(of.conv("conv1", x))));  // [2,13,13,20]
+  const Variable expected = of.fc("fc2", of.fc("fc1", reshape(features, {2, 3380})));
+  expect_close(network.forward(x, Pass::eval()).value(), expected.value(), "logits", 1e-9);
+}
+
+TEST(Networks, GanmexClassifierIsThePapersList) {
+  TestInit init;
+  GanmexClassifier network(init, {.image = {20, 18, 2}, .outputs = 3, .width1 = 2, .width2 = 3});
+  jitter(network, init.random);
+  const Variable x(init.random.uniform({2, 20, 18, 2}, 0, 1, reference_device(), DType::f64));
+  const Named of(network);
+  const Conv2dGeometry halving = Conv2dGeometry::square(2, 0);
+  const Variable features = relu(of.conv("conv2", relu(of.conv("conv1", x, halving)), halving));  // [2,2,1,3]
+  const Variable expected = of.fc("fc2", relu(of.fc("fc1", reshape(features, {2, 6}))));
+  expect_close(network.forward(x, Pass::eval()).value(), expected.value(), "logits", 1e-9);
+  const Pass training{.training = true, .random = &init.random};
+  EXPECT_NE(network.forward(x, training).value().to_doubles(), expected.value().to_doubles()) << "dropout";
+}
+
+TEST(Networks, CdeepexVaeIsThePapersList) {
+  TestInit init;
+  CdeepexVae network(init, {.image = {3, 4, 1}, .hidden = {7, 5}, .code = 2});
+  jitter(network, init.random);
+  const Variable x(init.random.uniform({2, 3, 4, 1}, 0, 1, reference_device(), DType::f64));
+  const Named of(network);
+  const GaussianCode code = network.encode(x, Pass::eval());
+  const Variable h = relu(of.fc("encoder.1", relu(of.fc("encoder.0", reshape(x, {2, 12})))));
+  expect_close(code.mean.value(), of.fc("mean", h).value(), "mean");
+  expect_close(code.log_variance.value(), of.fc("log_variance", h).value(), "log-variance");
+  const Variable up = relu(of.fc("decoder.1", relu(of.fc("decoder.0", code.mean))));
+  const Variable drawn = reshape(sigmoid(of.fc("decoder.2", up)), {2, 3, 4, 1});
+  expect_close(network.decode(code.mean, Pass::eval()).value(), drawn.value(), "drawn");
 }
 
 TEST(Networks, PixeldaMatchesPyTorch) {
