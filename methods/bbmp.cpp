@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 
 namespace counterfoil::methods {
 
@@ -110,6 +111,7 @@ Explanation Bbmp::explain(const Tensor& x) {
   };
 
   for (std::int64_t i = 0; i < config_.iterations; ++i) {
+    const Span span(x.device(), "mask");
     const std::int64_t columns = draw_shift(), rows = draw_shift();
     const Variable perturbed = blend(x, blurred, mask);  // [N,H,W,C]
     const Variable moved =

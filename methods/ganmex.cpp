@@ -1,6 +1,7 @@
 #include "methods/ganmex.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/augmentation_keys.h"
 #include "methods/image_range.h"
 #include "nn/losses.h"
@@ -165,10 +166,12 @@ nn::DeviceTerms Ganmex::compute(const std::vector<Tensor>& drawn) {
   nn::DeviceTerms terms;  // of the last update of either
   Batch batch;
   for (std::size_t i = 0; i < drawn.size(); i += 3) {
+    const Span span(device_, "critic");
     batch = batch_of(drawn[i], drawn[i + 1], drawn[i + 2]);
     terms.clear();
     critic_optimiser_->minimise(critic_loss(batch, terms));
   }
+  const Span span(device_, "generator");
   generator_optimiser_->minimise(generator_loss(batch, terms));
   return terms;
 }

@@ -1,6 +1,7 @@
 #include "methods/latent_model.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/image_range.h"
 #include "nn/losses.h"
 
@@ -103,6 +104,7 @@ nn::DeviceTerms LatentModel::gan_step(const std::vector<Tensor>& batches) {
   const nn::Critic critic = [&](const Variable& x) { return critic_->forward(x, pass); };
   nn::DeviceTerms terms;  // of the last update of either
   for (const Tensor& batch : batches) {
+    const Span span(device_, "critic");
     const Tensor real = centred(batch);
     Tensor fake;
     {
@@ -115,6 +117,7 @@ nn::DeviceTerms LatentModel::gan_step(const std::vector<Tensor>& batches) {
     critic_optimiser_->minimise(distance + penalty * config_.weight_gradient_penalty);
     terms = {{"L_critic", distance.value()}, {"L_gp", penalty.value()}};
   }
+  const Span span(device_, "generator");
   const Variable made = generator_->forward(draw_codes(), pass);
   drawn_ = made.value();
   const Variable loss = nn::wasserstein_generator(critic(made));  // -E D(G(z))
@@ -124,6 +127,7 @@ nn::DeviceTerms LatentModel::gan_step(const std::vector<Tensor>& batches) {
 }
 
 nn::DeviceTerms LatentModel::vae_step(const Tensor& x) {
+  const Span span(device_, "vae");
   const nn::Pass pass = nn::Pass::train(codes_random_);
   const nn::GaussianCode code = vae_->encode(x, pass);
   const Variable drawn = vae_->decode(nn::sample(code, codes_random_), pass);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 
 namespace counterfoil::methods {
 
@@ -148,6 +149,7 @@ Tensor LatentExplainer::starts(const Tensor& x) {
 // Eq. 1 and procedure 2: z_0 = argmin ||G(z) - I||^2 - weight log p_{y_true}(G(z))
 Tensor LatentExplainer::fit(const Search& search) {
   if (config_.fit_iterations == 0) return search.start;
+  const Span span(search.start.device(), "fit");
   const Variable own(one_hot(search.classes, classifier().class_count()));
   return descend(search.start, 1, config_.fit_iterations, config_.fit_learning_rate,
                  [&](const Variable& z) {
@@ -173,7 +175,10 @@ Search LatentExplainer::begin(const Tensor& x, const Tensor& targets) {
 Explanation LatentExplainer::explain_towards(const Tensor& x, const Tensor& targets) {
   const std::int64_t queries = x.shape()[0];
   const Search search = begin(x, targets);
-  const Found found = find(search);
+  const Found found = [&] {
+    const Span span(x.device(), "search");
+    return find(search);
+  }();
   const NoGrad no_grad;
   const std::vector<double> misfit = sum(square(flatten(search.residual)), {1}).value().to_doubles();
   const Indices best = best_restarts(found.violation, misfit, config_.restarts, config_.tolerance);

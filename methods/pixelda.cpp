@@ -1,6 +1,7 @@
 #include "methods/pixelda.h"
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/augmentation_keys.h"
 #include "methods/image_range.h"
 #include "nn/losses.h"
@@ -74,17 +75,21 @@ void Pixelda::train_way(int source, const std::array<Tensor, 2>& x, nn::DeviceTe
   const nn::Pass pass = nn::Pass::train(dropout_random_);
   const std::string index = std::to_string(source);
 
-  // Eq. 2: L_d = E log D(x_t) + E log(1 - D(G(x_s, z))), maximised by D
-  Tensor fake;
   {
-    const NoGrad no_grad;
-    fake = generate(way, from).value();
+    const Span span(from.device(), "discriminator");
+    // Eq. 2: L_d = E log D(x_t) + E log(1 - D(G(x_s, z))), maximised by D
+    Tensor fake;
+    {
+      const NoGrad no_grad;
+      fake = generate(way, from).value();
+    }
+    const Variable real = way.discriminator.forward(to, pass);  // one after the other: each draws its dropout
+    const Variable l_d = nn::gan_discriminator(real, way.discriminator.forward(fake, pass));
+    terms.emplace_back("L_d" + index, l_d.value());
+    way.discriminator_optimiser->minimise(l_d);
   }
-  const Variable real = way.discriminator.forward(to, pass);  // one after the other: each draws its dropout
-  const Variable l_d = nn::gan_discriminator(real, way.discriminator.forward(fake, pass));
-  terms.emplace_back("L_d" + index, l_d.value());
-  way.discriminator_optimiser->minimise(l_d);
 
+  const Span span(from.device(), "generator");
   // Eq. 6, G's side: alpha L_d + beta L_t + gamma L_c, with -log D(G(x_s, z)) for L_d
   const Variable made = generate(way, from);
   drawn_.emplace_back("G" + index, made.value());

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "kernels/span.h"
 #include "methods/augmentation_keys.h"
 #include "methods/decision_domains.h"
 #include "methods/image_range.h"
@@ -234,12 +235,14 @@ nn::DeviceTerms ProgressiveExaggeration::compute(const std::vector<Tensor>& draw
   Generated generated;  // eq. 2: x_delta. E and G rest while D moves, so the last one serves their own update too
   const std::size_t end = drawn.size() - 3;  // of the batches
   for (std::size_t i = 0; i < end; i += 3) {
+    const Span span(device_, "discriminator");
     batch = {to_generator(drawn[i]).value(), drawn[i + 1], drawn[i + 2]};
     generated = generate(batch.x, batch.target, training_pass(true));
     const Variable loss = discriminator_loss(batch, generated.image.value());
     terms.emplace_back("L_cGAN_d", loss.value());
     discriminator_optimiser_->minimise(loss * config_.weight_gan);
   }
+  const Span span(device_, "generator");
   generator_optimiser_->minimise(generator_loss(batch, generated, {drawn[end], drawn[end + 1], drawn[end + 2]}, terms));
   return terms;
 }

@@ -1,5 +1,6 @@
 #include "nn/optimiser.h"
 
+#include "kernels/span.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::nn {
@@ -108,7 +109,13 @@ void Optimiser::step(const Variables& gradients) {
 }
 
 void Optimiser::minimise(const Variable& loss) {
-  step(grad({loss}, variables_));
+  Device& device = loss.device();
+  const std::vector<Variable> gradients = [&] {
+    const Span span(device, "backward");
+    return grad({loss}, variables_);
+  }();
+  const Span span(device, "update");
+  step(gradients);
 }
 
 std::map<std::string, Tensor> Optimiser::state(const std::string& prefix) const {
