@@ -303,28 +303,33 @@ struct RmsProp {
 
 // Where images are sampled --------------------------------------------------------------------------------------------
 
+// Positions are of a type Int that holds 3 in out.
+
 /// Source of output position i when `in` pixels become `out`.
-COUNTERFOIL_HOST_DEVICE inline std::int64_t nearest_source(std::int64_t i, std::int64_t in, std::int64_t out) {
+template <typename Int = std::int64_t>
+COUNTERFOIL_HOST_DEVICE Int nearest_source(std::type_identity_t<Int> i, std::type_identity_t<Int> in,
+                                           std::type_identity_t<Int> out) {
   return i * in / out;
 }
 
 /// A point between two neighbouring pixels: value = (1 - weight) * x[low] + weight * x[high].
-template <typename T>
+template <typename T, typename Int = std::int64_t>
 struct Between {
-  std::int64_t low, high;
+  Int low, high;
   T weight;
 };
 
 /// Source of output position i under half-pixel centres: (i + 1/2) in / out - 1/2 clamped to [0, in - 1], as a fraction
 /// of integers, so that only the weight is rounded.
-template <typename T>
-COUNTERFOIL_HOST_DEVICE Between<T> bilinear_source(std::int64_t i, std::int64_t in, std::int64_t out) {
-  const std::int64_t denominator = 2 * out;
-  std::int64_t numerator = (2 * i + 1) * in - out;
-  const std::int64_t last = (in - 1) * denominator;
+template <typename T, typename Int = std::int64_t>
+COUNTERFOIL_HOST_DEVICE Between<T, Int> bilinear_source(std::type_identity_t<Int> i, std::type_identity_t<Int> in,
+                                                        std::type_identity_t<Int> out) {
+  const Int denominator = 2 * out;
+  Int numerator = (2 * i + 1) * in - out;
+  const Int last = (in - 1) * denominator;
   numerator = numerator < 0 ? 0 : numerator > last ? last : numerator;
-  const std::int64_t low = numerator / denominator;
-  const std::int64_t high = low + 1 < in ? low + 1 : in - 1;
+  const Int low = numerator / denominator;
+  const Int high = low + 1 < in ? low + 1 : in - 1;
   return {low, high, static_cast<T>(numerator - low * denominator) / static_cast<T>(denominator)};
 }
 

@@ -14,15 +14,19 @@ namespace counterfoil::cuda {
 
 namespace {
 
-using Between = pointwise::Between<float>;
+/// Positions are divided several times an element: in 32 bits where they fit (with_positions).
+template <typename Index>
+using Int = std::conditional_t<sizeof(Index) == 4, std::int32_t, std::int64_t>;
+template <typename Index>
+using Between = pointwise::Between<float, Int<Index>>;
 
-template <ResizeMode kMode>
-__device__ __forceinline__ Between source_of(int i, int in, int out) {
+template <ResizeMode kMode, typename Index>
+__device__ __forceinline__ Between<Index> source_of(int i, int in, int out) {
   if constexpr (kMode == ResizeMode::nearest) {
-    const std::int64_t source = pointwise::nearest_source(i, in, out);
+    const Int<Index> source = pointwise::nearest_source<Int<Index>>(i, in, out);
     return {source, source, 0.0f};
   } else {
-    return pointwise::bilinear_source<float>(i, in, out);
+    return pointwise::bilinear_source<float, Int<Index>>(i, in, out);
   }
 }
 
@@ -32,17 +36,18 @@ __device__ __forceinline__ Between source_of(int i, int in, int out) {
 struct Readers {
   int first, last;
 
+  template <typename Index>
   __device__ static Readers of(int i, int in, int out) {
-    const std::int64_t low = (2 * static_cast<std::int64_t>(i) - 1) * out - in;
-    const std::int64_t high = (2 * static_cast<std::int64_t>(i) + 3) * out - in;
-    const std::int64_t first = low <= 0 ? 0 : low / (2 * static_cast<std::int64_t>(in));
-    const std::int64_t last = high <= 0 ? 0 : high / (2 * static_cast<std::int64_t>(in)) + 1;
-    return {static_cast<int>(first), static_cast<int>(min(last, static_cast<std::int64_t>(out - 1)))};
+    const Int<Index> here = i, low = (2 * here - 1) * out - in, high = (2 * here + 3) * out - in;
+    const Int<Index> first = low <= 0 ? 0 : low / (2 * Int<Index>{in});
+    const Int<Index> last = high <= 0 ? 0 : high / (2 * Int<Index>{in}) + 1;
+    return {static_cast<int>(first), static_cast<int>(min(last, Int<Index>{out - 1}))};
   }
 };
 
 /// What of an output's value comes from source position i.
-__device__ __forceinline__ float weight_at(const Between& source, int i) {
+template <typename Index>
+__device__ __forceinline__ float weight_at(const Between<Index>& source, int i) {
   return (source.low == i ? 1.0f - source.weight : 0.0f) + (source.high == i ? source.weight : 0.0f);
 }
 
@@ -51,8 +56,9 @@ __global__ void __launch_bounds__(kThreads)
     resize_kernel(float* y, const float* __restrict__ x, Index count, Image from, Image to) {
   for (Index i = static_cast<Index>(first_item()); i < count; i += static_cast<Index>(item_stride())) {
     const Element<Index> e = element_at(i, to);
-    const Between rows = source_of<kMode>(e.h, from.h, to.h), columns = source_of<kMode>(e.w, from.w, to.w);
-    const auto value = [&](std::int64_t h, std::int64_t w) {
+    const Between<Index> rows = source_of<kMode, Index>(e.h, from.h, to.h);
+    const Between<Index> columns = source_of<kMode, Index>(e.w, from.w, to.w);
+    const auto value = [&](Int<Index> h, Int<Index> w) {
       return __ldg(x + offset_of(from, e.n, static_cast<int>(h), static_cast<int>(w), e.c));
     };
     if constexpr (kMode == ResizeMode::nearest) {
@@ -78,13 +84,13 @@ __global__ void __launch_bounds__(kThreads, 4)
     resize_backward_kernel(float* d_x, const float* __restrict__ d_y, Index count, Image to, Image from) {
   for (Index i = static_cast<Index>(first_item()); i < count; i += static_cast<Index>(item_stride())) {
     const Element<Index> e = element_at(i, to);
-    const Readers down = Readers::of(e.h, to.h, from.h), across = Readers::of(e.w, to.w, from.w);
+    const Readers down = Readers::of<Index>(e.h, to.h, from.h), across = Readers::of<Index>(e.w, to.w, from.w);
     float sum = 0.0f;
     for (int p = down.first; p <= down.last; ++p) {
-      const float row_weight = weight_at(source_of<kMode>(p, to.h, from.h), e.h);
+      const float row_weight = weight_at<Index>(source_of<kMode, Index>(p, to.h, from.h), e.h);
       if (row_weight == 0.0f) continue;
       for (int q = across.first; q <= across.last; ++q) {
-        const float weight = row_weight * weight_at(source_of<kMode>(q, to.w, from.w), e.w);
+        const float weight = row_weight * weight_at<Index>(source_of<kMode, Index>(q, to.w, from.w), e.w);
         if (weight != 0.0f) sum += weight * __ldg(d_y + offset_of(from, e.n, p, q, e.c));
       }
     }
@@ -129,13 +135,21 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// f(Index()) for the smaller index type that holds every offset, and every multiple of a position that a resize from
+/// x to y or its adjoint divides.
+template <typename F>
+void with_positions(const Shape& x, const Shape& y, F&& f) {
+  const std::int64_t rows = 3 * x[1] * y[1], columns = 3 * x[2] * y[2];
+  with_index(std::max({x.size(), y.size(), rows, columns}), f);
+}
+
 }  // namespace
 
 void CudaBackend::resize(View y, ConstView x, ResizeMode mode) {
   check::resize(y, x);
   require_f32("resize", y);
   if (y.size() == 0) return;
-  with_index(std::max(y.size(), x.size()), [&](auto zero) {
+  with_positions(x.shape, y.shape, [&](auto zero) {
     using Index = decltype(zero);
     launch(mode == ResizeMode::nearest ? resize_kernel<ResizeMode::nearest, Index>
                                        : resize_kernel<ResizeMode::bilinear, Index>,
@@ -148,7 +162,7 @@ void CudaBackend::resize_backward(View d_x, ConstView d_y, ResizeMode mode) {
   check::resize_backward(d_x, d_y);
   require_f32("resize_backward", d_x);
   if (d_x.size() == 0) return;
-  with_index(std::max(d_x.size(), d_y.size()), [&](auto zero) {
+  with_positions(d_x.shape, d_y.shape, [&](auto zero) {
     using Index = decltype(zero);
     launch(mode == ResizeMode::nearest ? resize_backward_kernel<ResizeMode::nearest, Index>
                                        : resize_backward_kernel<ResizeMode::bilinear, Index>,

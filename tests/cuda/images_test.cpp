@@ -115,6 +115,18 @@ TEST(CudaImages, ResizeByAwkwardFactors) {
   }
 }
 
+// Few elements, but products of positions beyond 2^31.
+TEST(CudaImages, ResizeOfLongLines) {
+  const Shape from{1, 1, 40'000, 1}, to{1, 1, 50'000, 1};
+  for (const ResizeMode mode : {ResizeMode::nearest, ResizeMode::bilinear}) {
+    const Floats x = scattered(from, 1), d_y = scattered(to, 2);
+    expect_agreement({to}, {x}, 1e-6,
+                     [mode](Backend& backend, const Views& v) { backend.resize(v.out[0], v.in[0], mode); });
+    expect_agreement({from}, {d_y}, 1e-6,
+                     [mode](Backend& backend, const Views& v) { backend.resize_backward(v.out[0], v.in[0], mode); });
+  }
+}
+
 TEST(CudaImages, WarpsOfEveryKindAndTheirAdjoints) {
   // Rotated, shrunk six times, magnified, flipped and shifted, singular, all outside, not a number.
   const Floats theta{{7, 2, 3},
