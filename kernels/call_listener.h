@@ -22,9 +22,10 @@ struct Call {
 class CallListener {
  public:
   virtual ~CallListener() = default;
-  /// Before the call; the result is handed to end() afterwards. A call that throws has no end().
+  /// Before the call; the result is handed to end() afterwards, or to abandon() where the call throws.
   virtual std::size_t begin(const Call& call) = 0;
   virtual void end(std::size_t token) = 0;
+  virtual void abandon(std::size_t) noexcept {}
   virtual std::size_t begin_span(std::string_view name) = 0;
   virtual void end_span(std::size_t token) noexcept = 0;
 };

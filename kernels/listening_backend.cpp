@@ -58,7 +58,12 @@ std::vector<ConstView> constant(std::span<const View> views) {
 template <typename F>
 void ListeningBackend::tell(const Call& call, F&& f) {
   const std::size_t token = listener_->begin(call);
-  f();
+  try {
+    f();
+  } catch (...) {
+    listener_->abandon(token);
+    throw;
+  }
   listener_->end(token);
 }
 

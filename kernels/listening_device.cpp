@@ -12,7 +12,12 @@ namespace counterfoil {
 template <typename F>
 void ListeningDevice::tell(std::string_view name, Work work, F&& f) {
   const std::size_t token = listener_->begin({name, {}, {}, {}, work});
-  f();
+  try {
+    f();
+  } catch (...) {
+    listener_->abandon(token);
+    throw;
+  }
   listener_->end(token);
 }
 

@@ -7,9 +7,11 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/event_timeline.h"
+#include "kernels/cuda/operator_ranges.h"
 #include "kernels/cuda/recorded_graph.h"
 #include "kernels/cuda/router.h"
 #include "kernels/cuda/staging.h"
+#include "kernels/listening_backend.h"
 #include "kernels/span.h"
 
 namespace counterfoil::cuda {
@@ -81,24 +83,18 @@ class CudaDevice final : public Device, public GraphRecorder, public SpanSink, p
     check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
   }
 
-  Backend& backend() override { return backend_; }
+  Backend& backend() override { return named_; }
   Router& router() { return router_; }
 
   std::unique_ptr<Graph> record(const std::function<void()>& work) override {
     return std::make_unique<RecordedGraph>(*this, allocator_, stream_, work);
   }
   std::unique_ptr<Timeline> make_timeline() override { return std::make_unique<EventTimeline>(stream_); }
-  std::size_t begin_span([[maybe_unused]] const char* name) override {
-#if !defined(COUNTERFOIL_SIMT)
+  std::size_t begin_span(const char* name) override {
     nvtxRangePushA(name);
-#endif
     return 0;
   }
-  void end_span(std::size_t) noexcept override {
-#if !defined(COUNTERFOIL_SIMT)
-    nvtxRangePop();
-#endif
-  }
+  void end_span(std::size_t) noexcept override { nvtxRangePop(); }
 
  private:
   static void forbid_recording(const char* what) {
@@ -109,20 +105,43 @@ class CudaDevice final : public Device, public GraphRecorder, public SpanSink, p
   CachingAllocator allocator_{kName, allocate_device_memory, release_device_memory};
   Staging staging_{stream_};
   CudaBackend backend_{*this, stream_};
+  OperatorRanges ranges_;
+  ListeningBackend named_{backend_, ranges_};
   Router& router_ = cuda::router(*this, stream_);
 };
+
+/// Why a status of cudaGetDeviceCount is none to compute with.
+std::string why_none(cudaError_t status) {
+  if (status == cudaErrorNoDevice || status == cudaSuccess) {
+    return "the driver finds no GPU (CUDA_VISIBLE_DEVICES may hide it)";
+  }
+  if (status != cudaErrorInsufficientDriver) {
+    return fmt::format("the driver does not start: {} ({})", cudaGetErrorString(status), cudaGetErrorName(status));
+  }
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) return "no NVIDIA driver is loaded on this machine";
+  return fmt::format("the driver is for CUDA {}.{}; expected one for {}.{} or later", driver / 1000, driver % 1000 / 10,
+                     runtime / 1000, runtime % 1000 / 10);
+}
 
 /// Throws Error unless there is a GPU to compute on.
 void require_gpu() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
+  if (status != cudaSuccess || count == 0) {
     cudaGetLastError();
-    fail("device '{}': no driver or no GPU to compute on: {} ({})", kName, cudaGetErrorString(status),
-         cudaGetErrorName(status));
+    fail("device '{}': {}", kName, why_none(status));
   }
-  if (count == 0) fail("device '{}': this machine has no CUDA device", kName);
   check(cudaSetDevice(0), "cudaSetDevice");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  constexpr int kOldest = 8;  // what kernels/cuda/CMakeLists.txt compiles for
+  if (properties.major < kOldest) {
+    fail("device '{}': {} has compute capability {}.{}; expected {}.0 or later", kName, properties.name,
+         properties.major, properties.minor, kOldest);
+  }
 }
 
 CudaDevice& the_device() {

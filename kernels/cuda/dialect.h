@@ -9,8 +9,7 @@
 //                              the only way to start a kernel: converts the arguments to the kernel's parameter types,
 //                              opens an NVTX range, asks for large dynamic shared memory where needed, checks the
 //                              launch (throws Error naming the kernel). An empty grid launches nothing.
-//   check(status, "what")      throws Error unless status is cudaSuccess
-//   Range range("conv2d")      an NVTX range for the life of the object
+//   check(status, "call")      throws Error unless status is cudaSuccess, naming the call and the operator at work
 //   cuda*                      the runtime calls declared in kernels/simt/runtime.h, with CUDA's names and meaning
 //
 // Kernel side
@@ -44,12 +43,14 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 #include "kernels/error.h"
 
 #if defined(COUNTERFOIL_SIMT)
 #include "kernels/simt/bf16.h"
 #include "kernels/simt/intrinsics.h"
+#include "kernels/simt/profiler_ranges.h"
 #include "kernels/simt/runtime.h"
 #include "kernels/simt/tensor_core.h"
 #include "kernels/simt/thread.h"
@@ -83,41 +84,44 @@
 
 namespace counterfoil::cuda {
 
-/// Throws Error "cuda: WHAT: NAME: TEXT" unless status is cudaSuccess.
-inline void check(cudaError_t status, std::string_view what) {
+/// The primitive at work on this thread, as kernels/backend.h names it; empty outside of one.
+inline std::string_view& current_operator() {
+  thread_local std::string_view name;
+  return name;
+}
+
+/// Throws Error "cuda: OPERATOR: CALL: NAME: TEXT" unless status is cudaSuccess.
+inline void check(cudaError_t status, std::string_view call) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // so that an error thrown here is not met again by the next check
-  fail("cuda: {}: {}: {}", what, cudaGetErrorName(status), cudaGetErrorString(status));
+  const std::string_view at_work = current_operator();
+  fail("cuda: {}{}{}: {}: {}", at_work, at_work.empty() ? "" : ": ", call, cudaGetErrorName(status),
+       cudaGetErrorString(status));
 }
 
-/// The readable name of a kernel, template arguments included: "scale_kernel<float>".
-inline std::string kernel_name(const void* kernel) {
+/// The readable name of a kernel, template arguments included: "scale_kernel<float>". Found once by each thread: every
+/// launch asks for it.
+inline const std::string& kernel_name(const void* kernel) {
+  thread_local std::unordered_map<const void*, std::string> known;
+  std::string& name = known[kernel];
+  if (!name.empty()) return name;
 #if defined(COUNTERFOIL_SIMT)
-  return simt::function_name(kernel);
+  name = simt::function_name(kernel);
 #else
   const char* mangled = nullptr;
-  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) return "unknown kernel";
+  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) mangled = "unknown kernel";
   char* readable = abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr);
-  std::string name = readable != nullptr ? readable : mangled;
+  name = readable != nullptr ? readable : mangled;
   std::free(readable);
-  return name;
 #endif
+  return name;
 }
 
-/// A named range in the profiler's timeline.
+/// A named range in the profiler's timeline, for the life of the object.
 class Range {
  public:
-#if defined(COUNTERFOIL_SIMT)
-  explicit Range(const char*) {}
-  ~Range() {}
-#else
-  explicit Range(const char* name) {
-    nvtxRangePushA(name);
-  }
-  ~Range() {
-    nvtxRangePop();
-  }
-#endif
+  explicit Range(const char* name) { nvtxRangePushA(name); }
+  ~Range() { nvtxRangePop(); }
   Range(const Range&) = delete;
   Range& operator=(const Range&) = delete;
 };

@@ -294,7 +294,7 @@ void CudaBackend::norm_backward(View d_x, View d_gamma, View d_beta, ConstView d
     for (const View& sums : {d_gamma, d_beta}) {
       if (sums.size() != 0)
         check(cudaMemsetAsync(sums.data, 0, static_cast<std::size_t>(sums.size()) * sizeof(float), stream_),
-              "norm_backward");
+              "cudaMemsetAsync");
     }
     return;
   }

@@ -168,7 +168,7 @@ void CudaBackend::pool_scatter(View d_x, ConstView d_y, ConstView index) {
   const Scratch next(device_, static_cast<std::size_t>(d_y.size()) * sizeof(int));
   const Image image = Image::of(d_x.shape), outputs = Image::of(d_y.shape);
   check(cudaMemsetAsync(head.as<int>(), 0xff, static_cast<std::size_t>(d_x.size()) * sizeof(int), stream_),
-        "pool_scatter: cudaMemsetAsync");
+        "cudaMemsetAsync");
   with_index(std::max(d_x.size(), d_y.size()), [&](auto zero) {
     using Index = decltype(zero);
     const auto count = static_cast<Index>(d_y.size());

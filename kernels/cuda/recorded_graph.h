@@ -34,6 +34,7 @@ class RecordedGraph final : public Graph {
   void launch(const Changes& changes) override {
     const std::vector<std::byte> contents = recording_.contents(changes);
     if (!contents.empty()) device_.copy_from_host(table_, contents.data(), contents.size());
+    const Range range("graph");
     check(cudaGraphLaunch(executable_, stream_), "cudaGraphLaunch");
   }
 

@@ -68,17 +68,19 @@ class Staging {
     cudaEvent_t taken = nullptr;    // the stream that computes has done with both
   };
 
+  /// What is made before something fails stays, for the next try.
   void create() {
-    check(cudaStreamCreateWithFlags(&crossing_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-    void *pinned = nullptr, *landing = nullptr;
-    check(cudaMallocHost(&pinned, 2 * kHalf), "cudaMallocHost");
-    check(cudaMalloc(&landing, 2 * kHalf), "cudaMalloc");
+    if (pinned_ == nullptr) check(cudaMallocHost(&pinned_, 2 * kHalf), "cudaMallocHost");
+    if (landing_ == nullptr) check(cudaMalloc(&landing_, 2 * kHalf), "cudaMalloc");
     for (std::size_t i = 0; i < 2; ++i) {
-      halves_[i].pinned = static_cast<std::byte*>(pinned) + i * kHalf;
-      halves_[i].landing = static_cast<std::byte*>(landing) + i * kHalf;
-      check(cudaEventCreateWithFlags(&halves_[i].crossed, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-      check(cudaEventCreateWithFlags(&halves_[i].taken, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+      halves_[i].pinned = static_cast<std::byte*>(pinned_) + i * kHalf;
+      halves_[i].landing = static_cast<std::byte*>(landing_) + i * kHalf;
+      for (cudaEvent_t* const event : {&halves_[i].crossed, &halves_[i].taken}) {
+        if (*event == nullptr)
+          check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+      }
     }
+    check(cudaStreamCreateWithFlags(&crossing_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   }
 
   template <typename F>
@@ -90,7 +92,8 @@ class Staging {
     }
   }
 
-  cudaStream_t stream_, crossing_ = nullptr;
+  cudaStream_t stream_, crossing_ = nullptr;  // the second is made last
+  void *pinned_ = nullptr, *landing_ = nullptr;
   std::mutex mutex_;
   std::array<Half, 2> halves_{};
   std::size_t next_ = 0;

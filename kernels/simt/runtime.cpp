@@ -22,6 +22,7 @@ using counterfoil::simt::Runtime;
 namespace counterfoil::simt {
 namespace {
 
+constexpr int kRuntimeVersion = 13000;
 thread_local cudaError_t last_error = cudaSuccess;
 
 /// Allocations by address.
@@ -168,6 +169,10 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidConfiguration";
     case cudaErrorInvalidMemcpyDirection:
       return "cudaErrorInvalidMemcpyDirection";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle:
@@ -204,6 +209,10 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid configuration argument";
     case cudaErrorInvalidMemcpyDirection:
       return "invalid copy direction for memcpy";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice:
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
@@ -241,8 +250,10 @@ cudaError_t cudaPeekAtLastError() {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return noted(cudaErrorInvalidValue);
-  *count = 1;
-  return cudaSuccess;
+  const Faults now = faults();
+  if (now.driver < kRuntimeVersion) return noted(cudaErrorInsufficientDriver);
+  *count = now.devices;
+  return now.devices > 0 ? cudaSuccess : noted(cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int device) {
@@ -263,7 +274,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->totalGlobalMem = faults().memory;
   properties->sharedMemPerBlock = kStaticSharedBytes;
   properties->sharedMemPerBlockOptin = kDynamicSharedBytes;
-  properties->major = 8;
+  properties->major = faults().capability / 10;
+  properties->minor = faults().capability % 10;
   properties->multiProcessorCount = 108;
   properties->warpSize = 32;
   properties->maxThreadsPerBlock = 1024;
@@ -294,11 +306,12 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 13000;
+  *version = faults().driver;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
-  return cudaDriverGetVersion(version);
+  *version = kRuntimeVersion;
+  return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {

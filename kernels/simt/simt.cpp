@@ -57,11 +57,17 @@ Settings from_environment() {
       number(settings.faults.vendor_execution);
     } else if (key == "memory") {
       number(settings.faults.memory);
+    } else if (key == "driver") {
+      number(settings.faults.driver);
+    } else if (key == "devices") {
+      number(settings.faults.devices);
+    } else if (key == "capability") {
+      number(settings.faults.capability);
     } else {
       fail(
           "COUNTERFOIL_SIMT: expected schedule=ascending|descending|shuffled, seed, workers, fail_allocation, "
           "fail_launch, refuse_launch, fail_vendor_start, fail_vendor_plan, fail_vendor_execution, "
-          "memory or memory_traffic=0|1, found '{}'",
+          "memory, driver, devices, capability or memory_traffic=0|1, found '{}'",
           part);
     }
   }

@@ -10,7 +10,7 @@
 // variable COUNTERFOIL_SIMT, a comma-separated list, read once:
 //   schedule=ascending|descending|shuffled  seed=N  workers=N  fail_allocation=N  fail_launch=N  refuse_launch=N
 //   fail_vendor_start=N  fail_vendor_plan=N  fail_vendor_execution=N
-//   memory=BYTES  memory_traffic=1 (the table is printed to stderr at exit)
+//   memory=BYTES  driver=N  devices=N  capability=N  memory_traffic=1 (the table is printed to stderr at exit)
 
 namespace counterfoil::simt {
 
@@ -33,7 +33,8 @@ void set_options(const Options& options);
 /// The options in force; at first those of the environment. Throws Error naming the part of it that is not understood.
 Options options();
 
-/// Faults to inject into the runtime: 0 counts nothing down, N makes the N-th call from now fail, once.
+/// Faults to inject into the runtime: 0 counts nothing down, N makes the N-th call from now fail, once. And the machine
+/// that is emulated.
 struct Faults {
   std::uint64_t allocation = 0;               ///< cudaMalloc returns cudaErrorMemoryAllocation
   std::uint64_t launch = 0;                   ///< a kernel fails while it runs, as on an illegal address
@@ -42,6 +43,9 @@ struct Faults {
   std::uint64_t vendor_plan = 0;              ///< an engine that cuDNN recommends, or cuBLAS's search, is refused
   std::uint64_t vendor_execution = 0;         ///< a convolution or product is refused
   std::size_t memory = std::size_t{8} << 30;  ///< bytes of the device
+  int driver = 13000;                         ///< the CUDA version it is for, as cudaDriverGetVersion says; 0: none
+  int devices = 1;                            ///< none or one
+  int capability = 80;                        ///< compute capability 8.0
 };
 void set_faults(const Faults& faults);
 Faults faults();

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -117,6 +118,21 @@ TEST_F(ProgramTest, WithoutADriverAutoIsTheCpu) {
   if (best.output.starts_with("cuda (")) GTEST_SKIP() << "this machine has a GPU";
   EXPECT_THAT(best.output, testing::StartsWith("cpu ("));
   expect_refused({"selftest", "--device", "cuda", "--only", "matmul/nn"}, "device 'cuda': ");
+}
+
+// The machines that the emulation can be: each says why there is nothing to compute on.
+TEST_F(ProgramTest, ADeviceThatCannotBeHadSaysWhy) {
+  const std::pair<const char*, const char*> machines[] = {
+      {"driver=0", "device 'simt': no NVIDIA driver is loaded"},
+      {"driver=12040", "device 'simt': the driver is for CUDA 12.4; expected one for 13.0 or later"},
+      {"devices=0", "device 'simt': the driver finds no GPU (CUDA_VISIBLE_DEVICES may hide it)"},
+      {"capability=75", "has compute capability 7.5; expected 8.0 or later"}};
+  for (const auto& [machine, reason] : machines) {
+    ::setenv("COUNTERFOIL_SIMT", machine, 1);
+    expect_refused({"selftest", "--device", "simt", "--only", "matmul/nn"}, reason);
+    expect_refused(training("x", {"--device", "simt"}), reason);
+  }
+  ::unsetenv("COUNTERFOIL_SIMT");
 }
 
 TEST_F(ProgramTest, DamagedFilesAreOneLineAndStatus2) {

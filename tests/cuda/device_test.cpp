@@ -6,8 +6,11 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/staging.h"
 #include "kernels/error.h"
+#include "kernels/simt/profiler_ranges.h"
 #include "kernels/simt/simt.h"
+#include "kernels/span.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::cuda_test {
@@ -119,11 +122,53 @@ TEST_F(CudaDevice, AFailedKernelIsNamedByTheNextWait) {
   EXPECT_THAT(x.to_doubles(), testing::Each(3.0));
 }
 
-TEST_F(CudaDevice, ARefusedLaunchNamesKernelAndGeometry) {
+TEST_F(CudaDevice, ARefusedLaunchNamesOperatorKernelAndGeometry) {
   Tensor x = Tensor::full({4}, 1, DType::f32, device_);
   simt::set_faults({.refused_launch = 1});
   EXPECT_THAT([&] { device_.backend().unary(UnaryOp::exp, x.mutable_view(), x.view(), 0, 0); },
-              testing::ThrowsMessage<Error>(AllOf(HasSubstr("map1_kernel"), HasSubstr("block 256x1x1"))));
+              testing::ThrowsMessage<Error>(
+                  AllOf(testing::StartsWith("cuda: unary: launch of map1_kernel"), HasSubstr("block 256x1x1"))));
+  simt::set_faults({.launch = 1});
+  device_.backend().fill(x.mutable_view(), 2);
+  EXPECT_THAT([&] { device_.synchronize(); },
+              testing::ThrowsMessage<Error>(testing::StartsWith("cuda: cudaStreamSynchronize: ")));
+}
+
+// What Nsight Systems shows: the phase, in it the operator; all closed again, whatever is thrown.
+TEST_F(CudaDevice, OperatorsAndPhasesAreRangesForProfilers) {
+  Tensor x = Tensor::full({4}, 1, DType::f32, device_);
+  const auto opened = [](const char* name) {
+    const auto found = simt::opened_ranges().find(name);
+    return found != simt::opened_ranges().end() ? found->second : 0;
+  };
+  const std::uint64_t phases = opened("a phase"), exponentials = opened("unary exp"), fills = opened("fill");
+  {
+    const Span span(device_, "a phase");
+    EXPECT_EQ(simt::open_ranges(), 1);
+    device_.backend().unary(UnaryOp::exp, x.mutable_view(), x.view(), 0, 0);
+    EXPECT_EQ(simt::open_ranges(), 1);
+    simt::set_faults({.refused_launch = 1});
+    EXPECT_THROW(device_.backend().fill(x.mutable_view(), 2), Error);
+  }
+  EXPECT_EQ(simt::open_ranges(), 0);
+  EXPECT_EQ(opened("a phase"), phases + 1);
+  EXPECT_EQ(opened("unary exp"), exponentials + 1);
+  EXPECT_EQ(opened("fill"), fills + 1);
+}
+
+TEST_F(CudaDevice, StagingMemoryThatCannotBeHadIsAskedForAgain) {
+  cudaStream_t stream = nullptr;
+  cuda::check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  cuda::Staging staging(stream);
+  Tensor x = Tensor::full({4}, 1, DType::f32, device_);
+  device_.synchronize();
+  const float source[4] = {1, 2, 3, 4};
+  const auto upload = [&] { staging.to_device(x.mutable_view().data, source, sizeof source); };
+  simt::set_faults({.allocation = 1});
+  EXPECT_THAT(upload, testing::ThrowsMessage<Error>(HasSubstr("cudaMalloc")));
+  EXPECT_NO_THROW(upload());
+  cuda::check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+  EXPECT_THAT(x.to_doubles(), testing::ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(CudaDevice, FloatsAreF32) {

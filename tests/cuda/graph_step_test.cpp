@@ -1,6 +1,7 @@
 #include "nn/graph_step.h"
 
 #include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/error.h"
 #include "kernels/route.h"
+#include "kernels/simt/profiler_ranges.h"
 #include "kernels/simt/vendor/library_calls.h"
 #include "nn/models/lenet.h"
 #include "tests/cuda/small_trainings.h"
@@ -113,9 +115,29 @@ class GraphOf : public testing::TestWithParam<Training> {
                               {}};
 };
 
+/// How often a profiler has seen a phase begin in which one of a method's networks is trained.
+std::uint64_t phases() {
+  static const std::set<std::string> names = {"classifier",
+                                              "critic",
+                                              "discriminator",
+                                              "discriminator, batch 0",
+                                              "discriminators",
+                                              "embedding",
+                                              "generator",
+                                              "generators, batch 0",
+                                              "vae"};
+  std::uint64_t count = 0;
+  for (const auto& [name, opened] : simt::opened_ranges()) count += names.contains(name) ? opened : 0;
+  return count;
+}
+
 TEST_P(GraphOf, IsTheStepBitForBit) {
   const auto replayed = make(), eager = make();
-  expect_graph_agrees(*replayed, *eager, 5);
+  constexpr int kSteps = 5;
+  const std::uint64_t before = phases();
+  expect_graph_agrees(*replayed, *eager, kSteps);
+  EXPECT_GE(phases(), before + kSteps) << "no phase for profilers";
+  EXPECT_EQ(simt::open_ranges(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(EndToEnd, GraphOf, testing::ValuesIn(all_trainings()),
