@@ -23,8 +23,8 @@ What to look at first: Speed Of Light (what binds, against the bound in docs/ker
 Occupancy (against the table), Warp State (stalls), Source Counters (the lines; the library is compiled with -lineinfo).
 Counters may need permission: NVreg_RestrictProfilingToAdminUsers=0, or root.
 
-Nsight Systems draws the kernels under the names of their launches and the phases of a step (NVTX): look for gaps between
-kernels, copies from pageable memory and calls that wait.
+Nsight Systems draws the kernels under their operators and the phases of a step (NVTX; "backward" and "update" in each): look
+for gaps between kernels, copies from pageable memory and calls that wait.
 
 BUILD (build), NCU (ncu) and NSYS (nsys) name the build folder and the programs.
 TEXT
