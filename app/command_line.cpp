@@ -92,6 +92,20 @@ void refuse_extras(const CLI::App& program) {
   }
 }
 
+std::string train_examples(const Kind& kind) {
+  const std::string begin = "counterfoil train " + kind.name;
+  const bool explains = !kind.paper.empty();
+  const std::string classifier = kind.name == "classifier" ? "" : " --classifier runs/classifier";
+  return fmt::format(
+      "\n  {0} --data mnist10k:3,8{1} --out runs/{2}\n  {0} --out runs/{2} --resume   goes on where it was "
+      "stopped\n{3}",
+      begin, classifier, kind.name,
+      explains ? fmt::format("  counterfoil explain --run runs/{0} --input digit.png --output foil.safetensors\n\n"
+                             "docs/methods/{0}.md has the equations and where each default comes from.\n",
+                             kind.name)
+               : "");
+}
+
 void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
   CLI::App* train = program.add_subcommand("train", "train a classifier, an explainer or an embedding");
   for (const Kind& kind : kinds()) {
@@ -111,6 +125,7 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
           fmt::format("{} ({}{})", key.help, key.expects(), text.empty() ? "" : "; default " + text));
       option->type_name("VALUE")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
+    command->footer(train_examples(kind));
     command->callback([&arguments, &action, name = kind.name] {
       arguments.kind = name;
       action = [&arguments] { return train_command(arguments); };
@@ -130,9 +145,7 @@ void add_where(CLI::App& command, Where& where) {
 void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
   CLI::App* command = program.add_subcommand("explain", "draw the foils of images with a trained explainer");
   command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
-  command
-      ->add_option("--input", arguments.input,
-                   "PNG or JPEG files, or safetensors of at most 1 GiB with a tensor 'images' [N,H,W,C]")
+  command->add_option("--input", arguments.input, "PNG or JPEG files, or safetensors with a tensor 'images' [N,H,W,C]")
       ->required()
       ->type_name("FILE...");
   command

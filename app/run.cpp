@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include <fmt/ranges.h>
 
@@ -10,7 +9,6 @@
 #include "kernels/route.h"
 #include "methods/classifier_training.h"
 #include "methods/one_against_all.h"
-#include "tensor/allocation_limit.h"
 #include "tensor/nearest_name.h"
 #include "tensor/safetensors.h"
 
@@ -18,62 +16,58 @@ namespace counterfoil::app {
 
 namespace {
 
-// What networks may take while a file's are built, with optimisers and all that initialisers need in between.
-constexpr std::size_t kPerByte = 16, kAnyway = std::size_t{64} << 20U;
-
-constexpr const char* kDigest = "weights of ";  // before the run directory of a classifier
-
-/// The classifier of a finished `train classifier` run.
-struct LoadedClassifier {
+struct ClassifierRun {
   std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
   std::vector<std::string> class_names;
-  std::string digest;
 };
 
-LoadedClassifier load_classifier(const std::filesystem::path& folder, Device& device) {
+ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device) {
   if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
   const auto run = std::make_shared<Run>(load_run(folder, device));
   auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
   if (training == nullptr) {
     fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
   }
-  return {{run, &training->classifier()},
-          run->data.splits.train.class_names,
-          weights_digest(run->trainable->training_state())};
+  return {{run, &training->classifier()}, run->data.splits.train.class_names};
 }
 
-std::shared_ptr<nn::Classifier> one_against_all(const LoadedClassifier& loaded, const std::string& folder,
-                                                const std::string& name) {
-  const auto found = std::ranges::find(loaded.class_names, name);
-  if (found == loaded.class_names.end()) {
-    fail("{}: it knows no class {}; its classes are {}", folder, in_quotes(name), fmt::join(loaded.class_names, ", "));
+// The named class, as class 1, against all the others.
+std::shared_ptr<nn::Classifier> against_all(const ClassifierRun& opened, const std::string& folder,
+                                            const std::string& name) {
+  const auto found = std::ranges::find(opened.class_names, name);
+  if (found == opened.class_names.end()) {
+    fail("{}: it knows no class {}; its classes are {}", folder, in_quotes(name), fmt::join(opened.class_names, ", "));
   }
-  return std::make_shared<methods::OneAgainstAll>(loaded.classifier,
-                                                  static_cast<int>(found - loaded.class_names.begin()));
+  return std::make_shared<methods::OneAgainstAll>(opened.classifier,
+                                                  static_cast<int>(found - opened.class_names.begin()));
+}
+
+// Which class is which, in --target and in every page and picture, is said by the names of the data's classes. A
+// classifier of other images is refused here, and not when a method first asks it.
+void check_classifier(const ClassifierRun& opened, const std::string& folder, const Run& run) {
+  const data::Dataset& train = run.data.splits.train;
+  if (opened.class_names != train.class_names) {
+    fail("{}: its classes are {}, those of the data {}", folder, fmt::join(opened.class_names, ", "),
+         fmt::join(train.class_names, ", "));
+  }
+  try {
+    if (train.size() > 0) opened.classifier->decisions(train.images({0}, *run.device));
+  } catch (const Error& error) {
+    fail("{}: {}", folder, error.what());
+  }
 }
 
 void make_trainable(Run& run) {
-  const auto load = [&run](const std::string& folder) {
-    const AllocationLimit apart(std::numeric_limits<std::size_t>::max());  // the size of its own file bounds it
-    LoadedClassifier loaded = load_classifier(folder, *run.device);
-    run.classifier_digests[folder] = loaded.digest;
-    return loaded;
-  };
-  // A classifier of other images is refused here, and not when a method first asks it.
-  const auto keep = [&run](const std::string& folder, std::shared_ptr<nn::Classifier> classifier) -> nn::Classifier& {
-    const data::Dataset& train = run.data.splits.train;
-    try {
-      if (train.size() > 0) classifier->decisions(train.images({0}, *run.device));
-    } catch (const Error& error) {
-      fail("{}: {}", folder, error.what());
-    }
-    return *run.classifiers.emplace_back(std::move(classifier));
+  const auto open = [&run](const std::string& folder) {
+    ClassifierRun opened = load_classifier(folder, *run.device);
+    check_classifier(opened, folder, run);
+    return opened;
   };
   const auto open_classifier = [&](const std::string& folder) -> nn::Classifier& {
-    return keep(folder, load(folder).classifier);
+    return *run.classifiers.emplace_back(open(folder).classifier);
   };
   const auto open_one_against_all = [&](const std::string& folder, const std::string& name) -> nn::Classifier& {
-    return keep(folder, one_against_all(load(folder), folder, name));
+    return *run.classifiers.emplace_back(against_all(open(folder), folder, name));
   };
   const auto with_run = [&run](const std::string& folder, const std::function<void(nn::Trainable&)>& use) {
     const Run other = load_run(folder, *run.device);
@@ -135,27 +129,14 @@ Run build_run(std::unique_ptr<Settings> settings) {
 
 Metadata metadata_of(const Run& run) {
   const data::Dataset& train = run.data.splits.train;
-  Metadata metadata = {{"format", "counterfoil"},
-                       {"version", version()},
-                       {"kind", run.settings->kind().name},
-                       {"height", std::to_string(train.height)},
-                       {"width", std::to_string(train.width)},
-                       {"channels", std::to_string(train.channels)},
-                       {"classes", fmt::format("{}", fmt::join(train.class_names, "\n"))},
-                       {"config", run.settings->to_toml(true)}};
-  for (const auto& [folder, digest] : run.classifier_digests) metadata[kDigest + folder] = digest;
-  return metadata;
-}
-
-void check_classifiers(const Run& run, const Metadata& metadata) {
-  for (const auto& [folder, digest] : run.classifier_digests) {
-    const auto found = metadata.find(kDigest + folder);
-    if (found == metadata.end() || found->second == digest) continue;
-    fail(
-        "the classifier {} is another one by now (its weights were {}, are {}): train this run again with another "
-        "--out, or put that classifier back",
-        in_quotes(folder), found->second, digest);
-  }
+  return {{"format", "counterfoil"},
+          {"version", version()},
+          {"kind", run.settings->kind().name},
+          {"height", std::to_string(train.height)},
+          {"width", std::to_string(train.width)},
+          {"channels", std::to_string(train.channels)},
+          {"classes", fmt::format("{}", fmt::join(train.class_names, "\n"))},
+          {"config", run.settings->to_toml(true)}};
 }
 
 Run load_run(const std::filesystem::path& folder, Device& device) {
@@ -164,7 +145,7 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
   if (!std::filesystem::exists(directory.model())) {
     fail("{}: no model.safetensors there; its training has not ended", folder.string());
   }
-  const auto [tensors, metadata, data_bytes] = read_safetensors_header(directory.model());
+  const Metadata metadata = read_safetensors(directory.model(), device).metadata;
   Run run;
   run.device = &device;
   try {
@@ -172,9 +153,7 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
     run.settings->read_toml(entry(metadata, "config"), "its config");
     const data::Dataset empty = without_images(metadata);
     run.data.splits = {empty, empty, empty};
-    const AllocationLimit limit(kPerByte * data_bytes + kAnyway);
     make_trainable(run);
-    check_classifiers(run, metadata);
   } catch (const Error& error) {
     fail("{}: {}", directory.model().string(), error.what());
   }
