@@ -14,6 +14,7 @@ std::string cell(const std::optional<double>& value, const char* format) {
 
 std::vector<std::string> row_of(const Evaluation& evaluation) {
   constexpr double kMebibyte = 1 << 20, kPrintedScale = 1e5, kMilli = 1e3;
+  const double milliseconds = evaluation.seconds_per_image * kMilli;
   const std::optional<double> fd_mu = evaluation.fd_mu();
   const std::optional<TrainingCost>& training = evaluation.training;
   return {evaluation.method,
@@ -23,7 +24,7 @@ std::vector<std::string> row_of(const Evaluation& evaluation) {
           fd_mu ? fmt::format("{:.2f}", *fd_mu * kPrintedScale) : "-",
           cell(evaluation.js(), "{:.2f}"),
           cell(evaluation.mask_size, "{:.3f}"),
-          fmt::format("{:.3g}", evaluation.seconds_per_image * kMilli),
+          milliseconds < 1000 ? fmt::format("{:.3g}", milliseconds) : fmt::format("{:.0f}", milliseconds),
           fmt::format("{:.0f}", static_cast<double>(evaluation.peak_memory) / kMebibyte),
           training ? std::to_string(training->steps) : "-",
           training ? duration_text(training->seconds) : "-",

@@ -23,7 +23,7 @@
 //     0: there batch norm ran as a plain affine map and dropout was off. That is the default here (batch_norm = frozen,
 //     dropout = 0); batch_norm = batch with dropout = 0.2 is the text's. With batch statistics g_i can tell from its
 //     batch which side it is on, and its running averages mix x, g_i(x) and g_{1-i}(x): measured on digits 3/8 after
-//     400 steps, acc_s was 0.36 and acc_a 0.51 on single images where the training batches had long crossed; frozen,
+//     400 steps, acc_s was 0.48 and acc_a 0.51 on single images where the training batches had long crossed; frozen,
 //     300 steps give 0.99 and 0.01.
 //  5. Images are kept in [0, 1] by `projected_clip` (autograd/pointwise.h), where the released code has a plain clip.
 //     Without a slope outside the range digits, black for the most part, pushed generators below 0 in the first steps,
