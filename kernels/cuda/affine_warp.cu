@@ -26,8 +26,9 @@ struct Warp {
   };
   __device__ __forceinline__ Point sample(int p, int q, const Image& y, const Image& x) const {
     const float across = pointwise::centre_of_pixel<float>(q, y.w), down = pointwise::centre_of_pixel<float>(p, y.h);
-    return {pointwise::pixel_of_centre(t[3] * across + t[4] * down + t[5], x.h),
-            pointwise::pixel_of_centre(t[0] * across + t[1] * down + t[2], x.w)};
+    // Written out: nvcc contracts such sums in one loop and, where a product is the loop's constant, not in the next.
+    return {pointwise::pixel_of_centre(fmaf(t[3], across, fmaf(t[4], down, t[5])), x.h),
+            pointwise::pixel_of_centre(fmaf(t[0], across, fmaf(t[1], down, t[2])), x.w)};
   }
 };
 

@@ -25,10 +25,10 @@
 
 namespace counterfoil::cuda {
 
-/// A float rounded to tf32 (10 bits of mantissa, to nearest, ties away from zero), as a word.
+/// A float rounded to tf32 (10 bits of mantissa, to nearest, ties away from zero), as a word. NaN stays NaN.
 __device__ inline unsigned to_tf32(float x) {
 #if defined(COUNTERFOIL_SIMT)
-  return (__float_as_uint(x) + 0x1000u) & 0xffffe000u;
+  return x != x ? 0x7fffffffu : (__float_as_uint(x) + 0x1000u) & 0xffffe000u;
 #else
   unsigned word;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(word) : "f"(x));

@@ -90,6 +90,16 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> work) {
 
 }  // namespace counterfoil::simt
 
+namespace {
+
+/// What CUDA answers to a wait for, or a question about, an event that was last recorded in a capture.
+cudaError_t refuse_captured(Runtime& runtime) {
+  runtime.forbid_capture();
+  return cudaErrorCapturedEvent;
+}
+
+}  // namespace
+
 cudaError_t cudaDeviceSynchronize() {
   return call([](Runtime& runtime) {
     const cudaError_t forbidden = runtime.forbid_capture();
@@ -158,6 +168,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
       return cudaSuccess;
     }
     if (!awaited.recorded) return cudaSuccess;
+    if (target->capture != nullptr) {  // only the order within a stream may cross a capture's boundary
+      target->capture->invalid = true;
+      return cudaErrorStreamCaptureIsolation;
+    }
     return runtime.append(*target, [&runtime, source = awaited.stream, serial = awaited.serial] {
       const cudaError_t error = runtime.run(*source, serial);
       if (error != cudaSuccess) runtime.fail(error, runtime.failure_text());
@@ -221,7 +235,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     const auto found = runtime.events.find(event);
     if (found == runtime.events.end()) return cudaErrorInvalidResourceHandle;
     const auto awaited = found->second;
-    if (awaited->capture != nullptr) return runtime.forbid_capture();
+    if (awaited->capture != nullptr) return refuse_captured(runtime);
     return awaited->pending ? runtime.run(*awaited->stream, awaited->serial) : cudaSuccess;
   });
 }
@@ -230,7 +244,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return call([&](Runtime& runtime) {
     const auto found = runtime.events.find(event);
     if (found == runtime.events.end()) return cudaErrorInvalidResourceHandle;
-    if (found->second->capture != nullptr) return runtime.forbid_capture();
+    if (found->second->capture != nullptr) return refuse_captured(runtime);
     return found->second->pending ? cudaErrorNotReady : cudaSuccess;
   });
 }

@@ -125,6 +125,20 @@ TEST_F(VendorRoute, LeavesAddressesThatAreNotAlignedToTheOwnKernels) {
   EXPECT_EQ(calls, 0u);
 }
 
+TEST_F(VendorRoute, AnAlgorithmServesEveryBiasOfItsProduct) {
+  const std::uint64_t before = simt::library_calls().products;
+  expect_agreement(
+      {Shape{6, 4}, Shape{6, 4}}, {scattered({6, 8}, 1), scattered({8, 4}, 2), scattered({8}, 3)}, 4e-6,
+      [&](Backend& backend, const Views& v) {
+        for (const std::size_t half : {0u, 1u}) {  // at an address that is a multiple of 256, then of 16
+          const ConstView bias{
+              static_cast<const std::byte*>(v.in[2].data) + 4 * half * size_of(v.in[2].dtype), {4}, v.in[2].dtype};
+          backend.matmul(v.out[half], v.in[0], v.in[1], false, false, bias, Activation::identity, 0, Compute::f32);
+        }
+      });
+  EXPECT_EQ(simt::library_calls().products, before + 6) << "two for each schedule";
+}
+
 TEST_F(VendorRoute, TriesTheNextEngineWhereOneIsRefused) {
   const std::vector<double> expected = convolve();
   set_route(device_, "vendor");  // forgets its plans

@@ -1,5 +1,6 @@
 #include "tests/simt/correct.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -172,6 +173,21 @@ TEST_P(Correct, MatrixFragments) {
     const DeviceArray<float> device_a(a), device_b(b), out(128);
     (depth == 16 ? product_bf16 : product_tf32)(out.get(), device_a.get(), device_b.get(), nullptr);
     EXPECT_EQ(out.read(), expected) << depth;
+  }
+}
+
+// 0xffffffff is what uninitialised memory holds: a rounding that carried out of it would hide it.
+TEST_P(Correct, MatrixFragmentsKeepNan) {
+  for (const int depth : {16, 8}) {
+    std::vector<float> a(static_cast<std::size_t>(16 * depth), 0.0f);
+    const std::vector<float> b(static_cast<std::size_t>(depth * 8), 1.0f);
+    a[static_cast<std::size_t>(3 * depth + 5)] = std::bit_cast<float>(0xffffffffu);
+    const DeviceArray<float> device_a(a), device_b(b), out(128);
+    (depth == 16 ? product_bf16 : product_tf32)(out.get(), device_a.get(), device_b.get(), nullptr);
+    const std::vector<float> found = out.read();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(std::isnan(found[i]), i / 8 == 3) << "depth " << depth << ", row " << i / 8;
+    }
   }
 }
 

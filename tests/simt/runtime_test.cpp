@@ -167,6 +167,16 @@ TEST_F(Runtime, CaptureRefusesWhatCudaRefuses) {
   EXPECT_EQ(cudaStreamEndCapture(streams_[0], &graph), cudaErrorStreamCaptureUnjoined);
   EXPECT_EQ(graph, nullptr);
   EXPECT_EQ(cudaStreamSynchronize(streams_[1]), cudaSuccess) << "the failed capture let go of both streams";
+  begin();
+  ASSERT_EQ(cudaEventRecord(event_, streams_[0]), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event_), cudaErrorCapturedEvent);
+  EXPECT_EQ(cudaStreamEndCapture(streams_[0], &graph), cudaErrorStreamCaptureInvalidated);
+  EXPECT_EQ(cudaEventQuery(event_), cudaErrorCapturedEvent) << "until it is recorded again";
+  ASSERT_EQ(cudaEventRecord(event_, streams_[1]), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event_), cudaSuccess);
+  begin();
+  EXPECT_EQ(cudaStreamWaitEvent(streams_[0], event_), cudaErrorStreamCaptureIsolation) << "recorded outside";
+  EXPECT_EQ(cudaStreamEndCapture(streams_[0], &graph), cudaErrorStreamCaptureInvalidated);
 }
 
 TEST_F(Runtime, MemoryIsPoisonedCountedAndChecked) {

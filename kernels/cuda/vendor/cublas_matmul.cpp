@@ -14,8 +14,10 @@ void check(cublasStatus_t status, std::string_view what) {
   if (status != CUBLAS_STATUS_SUCCESS) fail("cuBLAS: {}: {}", what, cublasLtGetStatusName(status));
 }
 
-bool aligned16(const void* address) {
-  return reinterpret_cast<std::uintptr_t>(address) % 16 == 0;
+constexpr std::uintptr_t kAligned = 16;  // what every matrix and bias must be
+
+bool aligned(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address) % kAligned == 0;
 }
 
 /// An object of cuBLASLt for the life of this one.
@@ -116,10 +118,9 @@ Done CublasMatmul::matmul(View y, ConstView a, ConstView b, bool transpose_a, bo
                               .relu = activation == Activation::relu};
   const bool fits = product.depth > 0 && product.rows <= kMost && product.columns <= kMost && product.depth <= kMost &&
                     product.batch <= kMost;
-  const bool aligned = aligned16(y.data) && aligned16(a.data) && aligned16(b.data) && aligned16(bias.data);
-  if (compute != Compute::f32 || !fits || !aligned) return Done::nothing;
+  const bool placed = aligned(y.data) && aligned(a.data) && aligned(b.data) && aligned(bias.data);
+  if (compute != Compute::f32 || !fits || !placed) return Done::nothing;
 
-  Problem problem(product, bias.data, tf32_);
   auto found = algorithms_.find(product);
   if (found == algorithms_.end()) {
     Preference preference;
@@ -130,13 +131,15 @@ Done CublasMatmul::matmul(View y, ConstView a, ConstView b, bool transpose_a, bo
         static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     for (const auto name : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
                             CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-      set(preference, name, std::uint32_t{16});
+      set(preference, name, static_cast<std::uint32_t>(kAligned));
     }
+    // The search takes the bias's alignment from its address, and what it finds serves every bias: the least.
+    const Problem search(product, reinterpret_cast<const void*>(kAligned), tf32_);
     cublasLtMatmulHeuristicResult_t result{};
     int count = 0;
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-        handle_, problem.operation.handle, problem.first.handle, problem.second.handle, problem.result.handle,
-        problem.result.handle, preference.handle, 1, &result, &count);
+        handle_, search.operation.handle, search.first.handle, search.second.handle, search.result.handle,
+        search.result.handle, preference.handle, 1, &result, &count);
     if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "cublasLtMatmulAlgoGetHeuristic");
     const bool any = status == CUBLAS_STATUS_SUCCESS && count > 0 && result.state == CUBLAS_STATUS_SUCCESS;
     found =
@@ -145,6 +148,7 @@ Done CublasMatmul::matmul(View y, ConstView a, ConstView b, bool transpose_a, bo
   }
   if (!found->second) return Done::nothing;
   const Algorithm& algorithm = *found->second;
+  const Problem problem(product, bias.data, tf32_);
   const Scratch workspace(device_, algorithm.workspace);
   const float one = 1, zero = 0;
   const cublasStatus_t status =

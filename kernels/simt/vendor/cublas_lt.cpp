@@ -32,7 +32,7 @@ namespace {
 using Layout = cublasLtMatrixLayoutOpaque_t;
 using Operation = cublasLtMatmulDescOpaque_t;
 
-/// What the search writes into an algorithm: a mark, whether sums are in order, and the alignment it was told of.
+/// What the search writes into an algorithm: a mark, whether sums are in order, and the alignments it was told of.
 constexpr std::uint64_t kMark = 0x746c73616c627563;
 constexpr std::size_t kWorkspace = 8192;
 
@@ -59,7 +59,7 @@ struct Product {
   double disorder;
 
   double tf32(float value) const {
-    if (operation.compute == CUBLAS_COMPUTE_32F_PEDANTIC) return static_cast<double>(value);
+    if (operation.compute == CUBLAS_COMPUTE_32F_PEDANTIC || value != value) return static_cast<double>(value);
     const auto bits = std::bit_cast<std::uint32_t>(value);
     return static_cast<double>(std::bit_cast<float>((bits + 0x0fff + ((bits >> 13) & 1)) & 0xffffe000));
   }
@@ -204,7 +204,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   }
   if (preference->workspace < kWorkspace || fault_due(&Faults::vendor_plan)) return CUBLAS_STATUS_NOT_SUPPORTED;
   const bool in_order = preference->reductions == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
-  results[0] = {.algo = {{kMark, in_order, *std::ranges::max_element(preference->alignments)}},
+  // Of the bias, what its address is a multiple of: it need not be the one that is added.
+  const auto bias = reinterpret_cast<std::uintptr_t>(operation->bias) | 256;
+  results[0] = {.algo = {{kMark, in_order, *std::ranges::max_element(preference->alignments), bias & -bias}},
                 .workspaceSize = kWorkspace,
                 .state = CUBLAS_STATUS_SUCCESS,
                 .wavesCount = 1,
@@ -229,7 +231,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   for (const void* const address : {a, b, static_cast<const void*>(d)}) {
     if (reinterpret_cast<std::uintptr_t>(address) % algorithm->data[2] != 0) return CUBLAS_STATUS_INVALID_VALUE;
   }
-  if ((operation->epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 && operation->bias == nullptr) {
+  if ((operation->epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 &&
+      (operation->bias == nullptr || reinterpret_cast<std::uintptr_t>(operation->bias) % algorithm->data[3] != 0)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   if (fault_due(&Faults::vendor_execution)) return CUBLAS_STATUS_EXECUTION_FAILED;

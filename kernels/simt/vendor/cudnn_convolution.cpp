@@ -83,8 +83,9 @@ cudnnStatus_t read_convolution(const CudnnDescriptor& operation, ConvolutionWork
   return CUDNN_STATUS_SUCCESS;
 }
 
-/// f32 rounded as tensor cores take it: 10 bits of mantissa.
+/// f32 rounded as tensor cores take it: 10 bits of mantissa; NaN stays NaN.
 double tf32(double value) {
+  if (value != value) return value;
   const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
   return static_cast<double>(std::bit_cast<float>((bits + 0x0fff + ((bits >> 13) & 1)) & 0xffffe000));
 }
