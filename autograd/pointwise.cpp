@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "autograd/reduction.h"
 #include "tensor/ops.h"
@@ -242,11 +243,14 @@ Variable projected_clip(const Variable& x, double low, double high) {
   return record("projected_clip", unary(UnaryOp::clip, x.value(), low, high), {x},
                 [](const Node& node, const Variable& d_y, const Needs&) -> Variables {
                   // d_y [sign(x - y) d_y >= 0]: the sign is 0 inside, 1 above and -1 below.
-                  const Tensor side =
-                      unary(UnaryOp::sign, binary(BinaryOp::subtract, node.input(0).value(), node.output().value()));
-                  const Tensor zero = Tensor::full(Shape(), 0, side.dtype(), side.device());
-                  const Tensor outwards = binary(BinaryOp::multiply, side, d_y.value());
-                  return {d_y * Variable(binary(BinaryOp::greater_equal, outwards, zero))};
+                  const std::vector<Tensor> inputs{node.input(0).value(), node.output().value(), d_y.value()};
+                  std::vector<ChainStep> steps{{BinaryOp::subtract, 1},
+                                               {UnaryOp::sign},
+                                               {BinaryOp::multiply, 2},
+                                               {UnaryOp::inside, 0, std::numeric_limits<double>::infinity()}};
+                  if (is_recording()) return {d_y * Variable(pointwise_chain(inputs, steps))};
+                  steps.emplace_back(2, BinaryOp::multiply);
+                  return {pointwise_chain(inputs, steps)};
                 });
 }
 

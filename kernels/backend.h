@@ -94,6 +94,23 @@ struct RmsPropStep {
   double learning_rate = 1e-2, alpha = 0.99, epsilon = 1e-8, weight_decay = 0;  // eps outside the square root
 };
 
+inline constexpr std::size_t kMaxChainInputs = 4, kMaxChainSteps = 16;
+
+/// What a step of pointwise_chain makes of the accumulator a.
+struct ChainStep {
+  enum class Form : std::uint8_t { unary, accumulator_first, input_first };
+
+  Form form = Form::unary;
+  UnaryOp unary = UnaryOp::affine;
+  BinaryOp binary = BinaryOp::add;
+  int input = 0;
+  double p0 = 0, p1 = 0;
+
+  ChainStep(UnaryOp op, double p0_ = 0, double p1_ = 0) : unary(op), p0(p0_), p1(p1_) {}  ///< a = op(a)
+  ChainStep(BinaryOp op, int k) : form(Form::accumulator_first), binary(op), input(k) {}  ///< a = op(a, input k)
+  ChainStep(int k, BinaryOp op) : form(Form::input_first), binary(op), input(k) {}        ///< a = op(input k, a)
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -139,6 +156,10 @@ class Backend {
   virtual void select(View out, ConstView condition, ConstView a, ConstView b) = 0;
   /// out = alpha * x + beta * y, all of one shape. In place allowed.
   virtual void axpby(View out, double alpha, ConstView x, double beta, ConstView y) = 0;
+  /// Several of unary and binary in one pass over memory: the accumulator begins as input 0, goes through 1 to 16
+  /// steps, each rounded to the dtype, and is out. 1 to 4 inputs, all of out's shape. The bits are those of the same
+  /// calls made one after another. In place allowed on any input.
+  virtual void pointwise_chain(View out, std::span<const ConstView> inputs, std::span<const ChainStep> steps) = 0;
 
   // Reductions --------------------------------------------------------------------------------------------------------
 

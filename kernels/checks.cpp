@@ -211,6 +211,22 @@ void axpby(const View& out, const ConstView& x, const ConstView& y) {
   require_same_shape("axpby", out, x, y);
 }
 
+void pointwise_chain(const View& out, std::span<const ConstView> inputs, std::span<const ChainStep> steps) {
+  constexpr const char* kName = "pointwise_chain";
+  if (inputs.empty() || inputs.size() > kMaxChainInputs || steps.empty() || steps.size() > kMaxChainSteps) {
+    fail("{}: expected 1 to {} inputs and 1 to {} steps; found {} and {}", kName, kMaxChainInputs, kMaxChainSteps,
+         inputs.size(), steps.size());
+  }
+  for (const ConstView& input : inputs) {
+    require_floats(kName, out, input);
+    require_same_shape(kName, out, input);
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool there = steps[i].input >= 0 && static_cast<std::size_t>(steps[i].input) < inputs.size();
+    if (!there) fail("{}: step {} takes input {} of {}", kName, i, steps[i].input, inputs.size());
+  }
+}
+
 void reduce(ReduceOp op, const View& out, const ConstView& x) {
   require_floats("reduce", out, x);
   require(broadcasts(out.shape, x.shape), "reduce", "output must have the input's extents or 1", out, x);

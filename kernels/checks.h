@@ -26,6 +26,7 @@ void activation_backward(const View& d_x, const ConstView& y, const ConstView& d
 void binary(BinaryOp op, const View& out, const ConstView& a, const ConstView& b);
 void select(const View& out, const ConstView& condition, const ConstView& a, const ConstView& b);
 void axpby(const View& out, const ConstView& x, const ConstView& y);
+void pointwise_chain(const View& out, std::span<const ConstView> inputs, std::span<const ChainStep> steps);
 
 void reduce(ReduceOp op, const View& out, const ConstView& x);
 void argmax(const View& index, const ConstView& x);

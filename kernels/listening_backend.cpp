@@ -1,5 +1,6 @@
 #include "kernels/listening_backend.h"
 
+#include <string>
 #include <vector>
 
 namespace counterfoil {
@@ -134,6 +135,17 @@ void ListeningBackend::select(View out, ConstView condition, ConstView a, ConstV
 
 void ListeningBackend::axpby(View out, double alpha, ConstView x, double beta, ConstView y) {
   tell(call("axpby", {}, {out}, {x, y}, work::axpby(out)), [&] { inner_.axpby(out, alpha, x, beta, y); });
+}
+
+void ListeningBackend::pointwise_chain(View out, std::span<const ConstView> inputs, std::span<const ChainStep> steps) {
+  std::string names;
+  for (const ChainStep& step : steps) {
+    if (!names.empty()) names += ' ';
+    names += step.form == ChainStep::Form::unary ? name_of(step.unary) : name_of(step.binary);
+  }
+  const ConstView whole = out;
+  tell(Call{"pointwise_chain", names, {&whole, 1}, inputs, work::pointwise_chain(out, inputs, steps)},
+       [&] { inner_.pointwise_chain(out, inputs, steps); });
 }
 
 void ListeningBackend::reduce(ReduceOp op, View out, ConstView x) {

@@ -369,14 +369,16 @@ COUNTERFOIL_HOST_DEVICE Integer to_integer(double value) {
   return rounded != rounded ? Integer{0} : static_cast<Integer>(rounded);
 }
 
-// From a value to a template argument, once per array -----------------------------------------------------------------
+// From a value to a template argument, once per array or per step of a chain
+// -----------------------------------------------------------------
 
 template <auto value>
 using Constant = std::integral_constant<decltype(value), value>;
 
 /// f(Constant<op>()) for the given op.
+COUNTERFOIL_EITHER_SIDE
 template <typename F>
-void with_unary(UnaryOp op, F&& f) {
+COUNTERFOIL_HOST_DEVICE void with_unary(UnaryOp op, F&& f) {
   switch (op) {
     case UnaryOp::affine:
       return f(Constant<UnaryOp::affine>());
@@ -419,8 +421,9 @@ void with_unary(UnaryOp op, F&& f) {
   }
 }
 
+COUNTERFOIL_EITHER_SIDE
 template <typename F>
-void with_binary(BinaryOp op, F&& f) {
+COUNTERFOIL_HOST_DEVICE void with_binary(BinaryOp op, F&& f) {
   switch (op) {
     case BinaryOp::add:
       return f(Constant<BinaryOp::add>());

@@ -164,6 +164,12 @@ Work axpby(const ConstView& out) {
   return {3 * bytes(out), 3 * count(out)};
 }
 
+Work pointwise_chain(const ConstView& out, std::span<const ConstView> inputs, std::span<const ChainStep> steps) {
+  double each = 0;
+  for (const ChainStep& step : steps) each += step.form == ChainStep::Form::unary ? per_element(step.unary) : 1;
+  return {static_cast<double>(inputs.size() + 1) * bytes(out), each * count(out)};
+}
+
 Work reduce(ReduceOp op, const ConstView& out, const ConstView& x) {
   const bool two = op == ReduceOp::sum_abs || op == ReduceOp::sum_squares;
   return {bytes({out, x}), (two ? 2 : 1) * count(x)};

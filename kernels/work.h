@@ -35,6 +35,7 @@ Work activation_backward(Activation activation, const ConstView& y);
 Work binary(const ConstView& out, const ConstView& a, const ConstView& b);
 Work select(const ConstView& out);
 Work axpby(const ConstView& out);
+Work pointwise_chain(const ConstView& out, std::span<const ConstView> inputs, std::span<const ChainStep> steps);
 
 Work reduce(ReduceOp op, const ConstView& out, const ConstView& x);
 Work argmax(const ConstView& index, const ConstView& x);

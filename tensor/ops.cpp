@@ -149,6 +149,18 @@ Tensor activation_backward(Activation activation, const Tensor& y, const Tensor&
   return d_x;
 }
 
+Tensor pointwise_chain(const std::vector<Tensor>& inputs, const std::vector<ChainStep>& steps) {
+  if (inputs.empty()) fail("pointwise_chain: no inputs");
+  std::vector<ConstView> views;
+  for (const Tensor& input : inputs) {
+    backend_of(inputs.front(), input);
+    views.push_back(input.view());
+  }
+  Tensor out = inputs.front().empty_like();
+  backend_of(out).pointwise_chain(out.mutable_view(), views, steps);
+  return out;
+}
+
 Shape broadcast_shape(const Shape& a, const Shape& b) {
   const int rank = std::max(a.rank(), b.rank());
   const Shape left = with_leading_ones(a, rank), right = with_leading_ones(b, rank);

@@ -36,6 +36,9 @@ Tensor activation_backward(Activation activation, const Tensor& y, const Tensor&
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);  ///< broadcasting; the shorter shape gets leading ones
 Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor axpby(double alpha, const Tensor& x, double beta, const Tensor& y);
+/// Several operations in one pass: pointwise_chain({a, b, c}, {{BinaryOp::subtract, 1}, {UnaryOp::abs}, {2,
+/// BinaryOp::divide}}) is c / |a - b|.
+Tensor pointwise_chain(const std::vector<Tensor>& inputs, const std::vector<ChainStep>& steps);
 /// The shape two shapes broadcast to. Throws Error when they do not.
 Shape broadcast_shape(const Shape& a, const Shape& b);
 

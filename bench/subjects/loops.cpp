@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "bench/subjects/subject.h"
 
 // Loops over activations, by the bytes that must be read and written; loops/copy is the yardstick.
@@ -23,6 +25,16 @@ struct Setup {
         per_image(device, {x[0], 1, 1, 1}),
         scalar(device, {1, 1, 1, 1}) {}
 };
+
+/// d_x = d_y where it has the sign of a - b, else 0.
+const std::vector<ChainStep>& five_steps() {
+  static const std::vector<ChainStep> steps{{BinaryOp::subtract, 1},
+                                            {UnaryOp::sign},
+                                            {BinaryOp::multiply, 2},
+                                            {UnaryOp::inside, 0, HUGE_VAL},
+                                            {BinaryOp::multiply, 2}};
+  return steps;
+}
 
 struct Loop {
   const char* name;
@@ -55,6 +67,18 @@ const std::vector<Loop>& loops() {
       {"broadcast_planes", [](Backend& b, const Setup& s) { b.broadcast(s.out, s.per_plane); }},
       {"axpby", [](Backend& b, const Setup& s) { b.axpby(s.out, 2, s.a, 3, s.b); }},
       {"select", [](Backend& b, const Setup& s) { b.select(s.out, s.a, s.b, s.c); }},
+      {"chain_of_five",
+       [](Backend& b, const Setup& s) {
+         b.pointwise_chain(s.out, std::vector<ConstView>{s.a, s.b, s.c}, five_steps());
+       }},
+      {"chain_of_five_apart",
+       [](Backend& b, const Setup& s) {
+         b.binary(BinaryOp::subtract, s.out, s.a, s.b);
+         b.unary(UnaryOp::sign, s.out, s.out, 0, 0);
+         b.binary(BinaryOp::multiply, s.out, s.out, s.c);
+         b.unary(UnaryOp::inside, s.out, s.out, 0, HUGE_VAL);
+         b.binary(BinaryOp::multiply, s.out, s.out, s.c);
+       }},
       {"sum", [](Backend& b, const Setup& s) { b.reduce(ReduceOp::sum, s.scalar, s.a); }},
       {"max", [](Backend& b, const Setup& s) { b.reduce(ReduceOp::max, s.scalar, s.a); }},
       {"sum_per_channel", [](Backend& b, const Setup& s) { b.reduce(ReduceOp::sum, s.per_channel, s.a); }},

@@ -1,6 +1,7 @@
 #include "kernels/pointwise.h"
 
 #include "kernels/checks.h"
+#include "kernels/pointwise_chain.h"
 #include "kernels/reference/doubles.h"
 #include "kernels/reference/reference_backend.h"
 #include "kernels/reference/walk.h"
@@ -73,6 +74,12 @@ void ReferenceBackend::axpby(View out, double alpha, ConstView x, double beta, C
   const Input left(x), right(y);
   Output to(out);
   for (std::int64_t i = 0; i < out.size(); ++i) to[i] = alpha * left[i] + beta * right[i];
+}
+
+void ReferenceBackend::pointwise_chain(View out, std::span<const ConstView> inputs, std::span<const ChainStep> steps) {
+  check::pointwise_chain(out, inputs, steps);
+  const reference::Buffer between(out.size());  // not out, which may be an input that is read later
+  pointwise_calls(*this, out, {between.data(), out.shape, out.dtype}, inputs, steps);
 }
 
 }  // namespace counterfoil

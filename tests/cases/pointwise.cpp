@@ -208,6 +208,37 @@ void add_mixtures(std::vector<Case>& all) {
                  .large = true});
 }
 
+void add_chains(std::vector<Case>& all) {
+  using Steps = std::vector<ChainStep>;
+  const std::tuple<const char*, Shape, std::size_t, Steps> chains[] = {
+      {"one_input", {3, 5, 7}, 1, {{UnaryOp::affine, 2, 1}, {0, BinaryOp::multiply}, {UnaryOp::tanh}}},
+      {"product_where_signs_agree",
+       {3, 5, 7},
+       2,
+       {{UnaryOp::sign}, {BinaryOp::multiply, 1}, {UnaryOp::greater_than}, {BinaryOp::multiply, 1}}},
+      {"blend", {2, 3, 3, 5}, 3, {{UnaryOp::affine, -1, 1}, {BinaryOp::multiply, 1}, {BinaryOp::add, 2}}},
+      {"quotient_of_differences",
+       {4, 8},
+       4,
+       {{1, BinaryOp::subtract}, {UnaryOp::exp}, {2, BinaryOp::divide}, {BinaryOp::maximum, 3}}},
+      {"longest", {65}, 2, Steps(kMaxChainSteps, {1, BinaryOp::subtract})},
+      {"empty", {0, 3}, 2, {{BinaryOp::add, 1}}},
+      {"large", {64, 28, 28, 32}, 3, {{BinaryOp::subtract, 1}, {UnaryOp::abs}, {BinaryOp::multiply, 2}}},
+  };
+  for (const auto& [what, shape, inputs, program] : chains) {
+    const Steps steps = program;
+    all.push_back({.name = std::string("pointwise_chain/") + what,
+                   .inputs = std::vector<Input>(inputs, uniform(shape, -2, 2)),
+                   .apply =
+                       [steps](const Variables& v) {
+                         std::vector<Tensor> x;
+                         for (const Variable& one : v) x.push_back(one.value());
+                         return Variables{pointwise_chain(x, steps)};
+                       },
+                   .large = shape.size() > 10000});
+  }
+}
+
 }  // namespace
 
 std::vector<Case> pointwise_cases() {
@@ -216,6 +247,7 @@ std::vector<Case> pointwise_cases() {
   add_activation_backward(all);
   add_binary(all);
   add_mixtures(all);
+  add_chains(all);
   return all;
 }
 

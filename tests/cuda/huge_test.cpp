@@ -40,6 +40,10 @@ TEST_F(CudaHuge, ThreeArraysWithARest) {
   EXPECT_EQ(out.at(kOdd - 1), 3);
   run(0, [&](Backend& backend) { backend.axpby(out.view(), 2, x.view(), 10, condition.view()); });
   EXPECT_EQ(out.at(kOdd - 1), 16);
+  const std::vector<ConstView> inputs{x.view(), condition.view()};
+  const std::vector<ChainStep> steps{{UnaryOp::affine, 2, 1}, {BinaryOp::add, 1}};
+  run(owner(kOdd / 4, kOdd / 4 + 1), [&](Backend& backend) { backend.pointwise_chain(out.view(), inputs, steps); });
+  EXPECT_EQ(out.at(kOdd - 1), 8);
 }
 
 TEST_F(CudaHuge, BinaryWithBroadcasting) {

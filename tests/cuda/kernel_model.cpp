@@ -1,5 +1,6 @@
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -60,6 +61,13 @@ void pointwise() {
   kernel("map1_kernel", "element, relu", work::unary(UnaryOp::relu, kMany), kMega);
   kernel("map2_kernel", "element, axpby", work::axpby(kMany), kMega);
   kernel("map3_kernel", "element, select", work::select(kMany), kMega);
+  const std::vector<ChainStep> five{
+      {UnaryOp::abs}, {0, BinaryOp::multiply}, {UnaryOp::relu}, {BinaryOp::add, 0}, {UnaryOp::sqrt}};
+  for (const char* row : {"1,4", "2,4", "3,4", "4,4", "4,1"}) {
+    const std::vector<ConstView> inputs(static_cast<std::size_t>(row[0] - '0'), kMany);
+    kernel(fmt::format("pointwise_chain_kernel<{}>", row), fmt::format("element, {} in, five steps", row[0]),
+           work::pointwise_chain(kMany, inputs, five), kMega);
+  }
   kernel("binary_rows_kernel", "element, two arrays", work::binary(kMany, kMany, kMany), kMega);
   kernel("binary_strided_kernel", "element, two arrays", work::binary(kMany, kMany, kMany), kMega);
 }

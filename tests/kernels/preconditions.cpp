@@ -82,6 +82,32 @@ const std::multimap<std::string, Call> kWrong = {
      }},
     {"select", [](Backend& b) { b.select(f({2}), f({3}), f({2}), f({2})); }},
     {"axpby", [](Backend& b) { b.axpby(f({2}), 1, f({2}), 1, f({3})); }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>{f({2}), f({3})}, std::vector<ChainStep>{{BinaryOp::add, 1}});
+     }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>{f({2}), i({2})}, std::vector<ChainStep>{{BinaryOp::add, 1}});
+     }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>{f({2})}, std::vector<ChainStep>{{BinaryOp::add, 1}});
+     }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>{f({2})}, std::vector<ChainStep>{{-1, BinaryOp::add}});
+     }},
+    {"pointwise_chain", [](Backend& b) { b.pointwise_chain(f({2}), std::vector<ConstView>{f({2})}, {}); }},
+    {"pointwise_chain", [](Backend& b) { b.pointwise_chain(f({2}), {}, std::vector<ChainStep>{{UnaryOp::exp}}); }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>(5, f({2})), std::vector<ChainStep>{{UnaryOp::exp}});
+     }},
+    {"pointwise_chain",
+     [](Backend& b) {
+       b.pointwise_chain(f({2}), std::vector<ConstView>{f({2})}, std::vector<ChainStep>(17, UnaryOp::exp));
+     }},
     {"reduce",
      [](Backend& b) {
        b.reduce(ReduceOp::sum, f({2, 2}), f({2, 3}));
