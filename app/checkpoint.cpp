@@ -1,7 +1,9 @@
 #include "app/checkpoint.h"
 
-#include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
+#include <zlib.h>
 
 #include "kernels/error.h"
 #include "tensor/nearest_name.h"
@@ -13,6 +15,8 @@ namespace counterfoil::app {
 namespace {
 
 using Tensors = std::map<std::string, Tensor>;
+
+constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 40U;  // as of the key steps
 
 bool serves_training_only(const std::string& module) {
   return module.starts_with("training.");
@@ -36,24 +40,44 @@ std::uint64_t read_number(const Metadata& metadata, const std::string& key) {
   return number;
 }
 
-// Every tensor of the file belongs to one of the parts.
-void check_prefixes(const Tensors& tensors, const std::vector<std::string>& prefixes) {
-  for (const auto& [name, tensor] : tensors) {
-    if (std::ranges::none_of(prefixes,
-                             [&name = name](const std::string& prefix) { return name.starts_with(prefix); })) {
-      fail("the tensor {} belongs to nothing here", in_quotes(name));
-    }
-  }
+Tensors checkpoint_tensors(nn::TrainingState& state) {
+  Tensors all;
+  for (const auto& [name, module] : state.modules) add(all, module->state("model." + name + "."));
+  for (const auto& [name, optimiser] : state.optimisers) add(all, optimiser->state("optimiser." + name + "."));
+  return all;
 }
 
-// Runs body with the file's contents; complaints begin with the file's name.
-template <typename Body>
-void with_file(const std::filesystem::path& file, Device& device, Body&& body) {
-  const TensorFile contents = read_safetensors(file, device);
-  try {
-    body(contents);
-  } catch (const Error& error) {
-    fail("{}: {}", file.string(), error.what());
+Tensors model_tensors(nn::TrainingState& state) {
+  Tensors all;
+  for (const auto& [name, module] : state.modules) {
+    if (!serves_training_only(name)) add(all, module->state(name + "."));
+  }
+  return all;
+}
+
+bool is_floating(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16;
+}
+
+// Whether a file holds the tensors that are expected, and no others; they may be of another floating dtype.
+void check_tensors(const TensorSpecs& found, const TensorSpecs& expected) {
+  std::vector<std::string> names;
+  for (const auto& [name, spec] : expected) names.push_back(name);
+  for (const auto& [name, spec] : found) {
+    if (expected.contains(name)) continue;
+    fail("the tensor {} belongs to nothing here{}", in_quotes(name),
+         names.empty() ? "" : "; the nearest name is " + in_quotes(nearest_name(name, names)));
+  }
+  for (const auto& [name, spec] : expected) {
+    const auto entry = found.find(name);
+    if (entry == found.end()) fail("the tensor {} is missing", in_quotes(name));
+    const auto& [dtype, shape] = entry->second;
+    if (!(shape == spec.shape)) {
+      fail("tensor {}: expected shape {}, found {}", in_quotes(name), spec.shape.to_string(), shape.to_string());
+    }
+    if (dtype != spec.dtype && !(is_floating(dtype) && is_floating(spec.dtype))) {
+      fail("tensor {}: expected {}, found {}", in_quotes(name), name_of(spec.dtype), name_of(dtype));
+    }
   }
 }
 
@@ -62,10 +86,7 @@ void with_file(const std::filesystem::path& file, Device& device, Body&& body) {
 void save_checkpoint(const std::filesystem::path& file, nn::TrainingState& state, std::int64_t step,
                      Metadata metadata) {
   TensorFile contents;
-  for (const auto& [name, module] : state.modules) add(contents.tensors, module->state("model." + name + "."));
-  for (const auto& [name, optimiser] : state.optimisers) {
-    add(contents.tensors, optimiser->state("optimiser." + name + "."));
-  }
+  contents.tensors = checkpoint_tensors(state);
   metadata["step"] = std::to_string(step);
   for (const auto& [name, random] : state.randoms) {
     if (!metadata.emplace("random." + name, std::to_string(random->position())).second) {
@@ -78,41 +99,54 @@ void save_checkpoint(const std::filesystem::path& file, nn::TrainingState& state
 
 std::int64_t load_checkpoint(const std::filesystem::path& file, nn::TrainingState& state, Device& device) {
   std::int64_t step = 0;
-  with_file(file, device, [&](const TensorFile& contents) {
-    std::vector<std::string> prefixes;
-    for (const auto& [name, module] : state.modules) prefixes.push_back("model." + name + ".");
-    for (const auto& [name, optimiser] : state.optimisers) prefixes.push_back("optimiser." + name + ".");
-    check_prefixes(contents.tensors, prefixes);
-    for (const auto& [name, module] : state.modules) module->load_state(contents.tensors, "model." + name + ".");
-    for (const auto& [name, optimiser] : state.optimisers) {
-      optimiser->load_state(contents.tensors, "optimiser." + name + ".");
+  std::vector<std::uint64_t> positions;
+  const TensorFile contents = read_safetensors(file, device, [&](const TensorFileHeader& header) {
+    check_tensors(header.tensors, specs_of(checkpoint_tensors(state)));
+    for (const auto& [name, random] : state.randoms) {
+      positions.push_back(read_number(header.metadata, "random." + name));
     }
-    for (const auto& [name, random] : state.randoms) random->seek(read_number(contents.metadata, "random." + name));
-    step = static_cast<std::int64_t>(read_number(contents.metadata, "step"));
+    const std::uint64_t number = read_number(header.metadata, "step");
+    if (number > kMostSteps) fail("'step': expected at most {}, found {}", kMostSteps, number);
+    step = static_cast<std::int64_t>(number);
   });
+  for (const auto& [name, module] : state.modules) module->load_state(contents.tensors, "model." + name + ".");
+  for (const auto& [name, optimiser] : state.optimisers) {
+    optimiser->load_state(contents.tensors, "optimiser." + name + ".");
+  }
+  for (std::size_t i = 0; i < positions.size(); ++i) state.randoms[i].second->seek(positions[i]);
   return step;
 }
 
 void save_model(const std::filesystem::path& file, nn::TrainingState& state, const Metadata& metadata) {
-  TensorFile contents;
-  contents.metadata = metadata;
-  for (const auto& [name, module] : state.modules) {
-    if (!serves_training_only(name)) add(contents.tensors, module->state(name + "."));
-  }
-  write_safetensors(file, contents);
+  write_safetensors(file, {model_tensors(state), metadata});
 }
 
 void load_model(const std::filesystem::path& file, nn::TrainingState& state, Device& device) {
-  with_file(file, device, [&](const TensorFile& contents) {
-    std::vector<std::string> prefixes;
-    for (const auto& [name, module] : state.modules) {
-      if (!serves_training_only(name)) prefixes.push_back(name + ".");
-    }
-    check_prefixes(contents.tensors, prefixes);
-    for (const auto& [name, module] : state.modules) {
-      if (!serves_training_only(name)) module->load_state(contents.tensors, name + ".");
-    }
+  const TensorFile contents = read_safetensors(file, device, [&](const TensorFileHeader& header) {
+    check_tensors(header.tensors, specs_of(model_tensors(state)));
   });
+  for (const auto& [name, module] : state.modules) {
+    if (!serves_training_only(name)) module->load_state(contents.tensors, name + ".");
+  }
+}
+
+std::string weights_digest(nn::TrainingState& state) {
+  uLong crc = 0;
+  std::size_t size = 0;
+  const auto take = [&](const void* bytes, std::size_t count) {
+    crc = crc32_z(crc, static_cast<const Bytef*>(bytes), count);
+  };
+  std::vector<char> bytes;
+  for (const auto& [name, tensor] : model_tensors(state)) {
+    const std::string spec = fmt::format("{} {} {}\n", name, name_of(tensor.dtype()), tensor.shape().to_string());
+    take(spec.data(), spec.size());
+    bytes.resize(tensor.bytes());
+    if (bytes.empty()) continue;
+    tensor.device().copy_to_host(bytes.data(), tensor.view().data, bytes.size());
+    take(bytes.data(), bytes.size());
+    size += bytes.size();
+  }
+  return fmt::format("crc32 {:08x} of {} bytes", crc, size);
 }
 
 bool is_finite(nn::TrainingState& state) {

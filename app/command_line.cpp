@@ -145,7 +145,9 @@ void add_where(CLI::App& command, Where& where) {
 void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
   CLI::App* command = program.add_subcommand("explain", "draw the foils of images with a trained explainer");
   command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
-  command->add_option("--input", arguments.input, "PNG or JPEG files, or safetensors with a tensor 'images' [N,H,W,C]")
+  command
+      ->add_option("--input", arguments.input,
+                   "PNG or JPEG files, or safetensors of at most 1 GiB with a tensor 'images' [N,H,W,C]")
       ->required()
       ->type_name("FILE...");
   command

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include <fmt/ranges.h>
 
@@ -9,6 +10,7 @@
 #include "kernels/route.h"
 #include "methods/classifier_training.h"
 #include "methods/one_against_all.h"
+#include "tensor/allocation_limit.h"
 #include "tensor/nearest_name.h"
 #include "tensor/safetensors.h"
 
@@ -16,9 +18,15 @@ namespace counterfoil::app {
 
 namespace {
 
+// What networks may take while a file's are built, with optimisers and all that initialisers need in between.
+constexpr std::size_t kPerByte = 16, kAnyway = std::size_t{64} << 20U;
+
+constexpr const char* kDigest = "weights of ";  // before the run directory of a classifier
+
 struct ClassifierRun {
   std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
   std::vector<std::string> class_names;
+  std::string digest;
 };
 
 ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device) {
@@ -28,7 +36,9 @@ ClassifierRun load_classifier(const std::filesystem::path& folder, Device& devic
   if (training == nullptr) {
     fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
   }
-  return {{run, &training->classifier()}, run->data.splits.train.class_names};
+  return {{run, &training->classifier()},
+          run->data.splits.train.class_names,
+          weights_digest(run->trainable->training_state())};
 }
 
 // The named class, as class 1, against all the others.
@@ -59,8 +69,10 @@ void check_classifier(const ClassifierRun& opened, const std::string& folder, co
 
 void make_trainable(Run& run) {
   const auto open = [&run](const std::string& folder) {
+    const AllocationLimit apart(std::numeric_limits<std::size_t>::max());  // the size of its own file bounds it
     ClassifierRun opened = load_classifier(folder, *run.device);
     check_classifier(opened, folder, run);
+    run.classifier_digests[folder] = opened.digest;
     return opened;
   };
   const auto open_classifier = [&](const std::string& folder) -> nn::Classifier& {
@@ -129,14 +141,27 @@ Run build_run(std::unique_ptr<Settings> settings) {
 
 Metadata metadata_of(const Run& run) {
   const data::Dataset& train = run.data.splits.train;
-  return {{"format", "counterfoil"},
-          {"version", version()},
-          {"kind", run.settings->kind().name},
-          {"height", std::to_string(train.height)},
-          {"width", std::to_string(train.width)},
-          {"channels", std::to_string(train.channels)},
-          {"classes", fmt::format("{}", fmt::join(train.class_names, "\n"))},
-          {"config", run.settings->to_toml(true)}};
+  Metadata metadata = {{"format", "counterfoil"},
+                       {"version", version()},
+                       {"kind", run.settings->kind().name},
+                       {"height", std::to_string(train.height)},
+                       {"width", std::to_string(train.width)},
+                       {"channels", std::to_string(train.channels)},
+                       {"classes", fmt::format("{}", fmt::join(train.class_names, "\n"))},
+                       {"config", run.settings->to_toml(true)}};
+  for (const auto& [folder, digest] : run.classifier_digests) metadata[kDigest + folder] = digest;
+  return metadata;
+}
+
+void check_classifiers(const Run& run, const Metadata& metadata) {
+  for (const auto& [folder, digest] : run.classifier_digests) {
+    const auto found = metadata.find(kDigest + folder);
+    if (found == metadata.end() || found->second == digest) continue;
+    fail(
+        "the classifier {} is another one by now (its weights were {}, are {}): train this run again with another "
+        "--out, or put that classifier back",
+        in_quotes(folder), found->second, digest);
+  }
 }
 
 Run load_run(const std::filesystem::path& folder, Device& device) {
@@ -145,7 +170,7 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
   if (!std::filesystem::exists(directory.model())) {
     fail("{}: no model.safetensors there; its training has not ended", folder.string());
   }
-  const Metadata metadata = read_safetensors(directory.model(), device).metadata;
+  const auto [tensors, metadata, data_bytes] = read_safetensors_header(directory.model());
   Run run;
   run.device = &device;
   try {
@@ -153,7 +178,9 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
     run.settings->read_toml(entry(metadata, "config"), "its config");
     const data::Dataset empty = without_images(metadata);
     run.data.splits = {empty, empty, empty};
+    const AllocationLimit limit(kPerByte * data_bytes + kAnyway);
     make_trainable(run);
+    check_classifiers(run, metadata);
   } catch (const Error& error) {
     fail("{}: {}", directory.model().string(), error.what());
   }

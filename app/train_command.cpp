@@ -84,6 +84,12 @@ void check_data(const RunDirectory& directory, const Run& run) {
 // The step that the run has reached, with everything of it put back.
 std::int64_t load_progress(const RunDirectory& directory, Run& run) {
   if (!std::filesystem::exists(directory.checkpoint())) return 0;
+  const Metadata metadata = read_safetensors_header(directory.checkpoint()).metadata;
+  try {
+    check_classifiers(run, metadata);
+  } catch (const Error& error) {
+    fail("{}: {}", directory.checkpoint().string(), error.what());
+  }
   const std::int64_t reached = load_checkpoint(directory.checkpoint(), run.trainable->training_state(), *run.device);
   const std::int64_t steps = run.settings->run().steps;
   if (reached > steps) {
