@@ -67,6 +67,10 @@ void RunConfig::declare(nn::Keys& keys) {
   keys.add("seed", seed, 0, kMost, "of weights, batches, dropout and augmentation");
   keys.add("steps", steps, 0, std::int64_t{1} << 40, "training steps in all");
   keys.add("checkpoint_every", checkpoint_every, 1, std::int64_t{1} << 40, "steps between checkpoints");
+  keys.add(
+      "stop_on_collapse", stop_on_collapse,
+      "end with status 3 when a generator has long drawn the same for most inputs, or for most of a class; else it "
+      "trains on");
   keys.add("threads", threads, 0, 256, "CPU threads, 0: as many as the machine has; results never depend on it");
   keys.add("device", device, device_names(), "where to compute");
   keys.add("route", route,
@@ -120,7 +124,8 @@ std::string Settings::to_toml(bool results_only) const {
 }
 
 bool Settings::may_change_on_resume(const std::string& key) {
-  return key == "steps" || key == "checkpoint_every" || key == "threads" || key == "device" || key == "route";
+  return key == "steps" || key == "checkpoint_every" || key == "stop_on_collapse" || key == "threads" ||
+         key == "device" || key == "route";
 }
 
 std::string version() {

@@ -18,6 +18,7 @@ struct RunConfig {
   std::int64_t seed = 0;
   std::int64_t steps = 0;
   std::int64_t checkpoint_every = 200;
+  bool stop_on_collapse = true;
   std::int64_t threads = 0;
   std::string device = "auto";
   std::string route = "auto";
@@ -43,10 +44,11 @@ class Settings {
   void read_toml(const std::string& text, const std::string& name);
   void read_toml_file(const std::filesystem::path& file);
   /// Every key with its value, in the order of declaration; read_toml() of it restores the settings exactly. Without
-  /// the keys of where and how it ran (threads, device, route, checkpoint_every) for what must have the same bytes.
+  /// the keys of where and how it ran (threads, device, route, checkpoint_every, stop_on_collapse) for what must have
+  /// the same bytes.
   std::string to_toml(bool results_only = false) const;
 
-  /// What may change when a run is continued: steps, checkpoint_every, threads, device, route.
+  /// What may change when a run is continued: steps, checkpoint_every, stop_on_collapse, threads, device, route.
   static bool may_change_on_resume(const std::string& key);
 
  private:

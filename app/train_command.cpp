@@ -162,7 +162,7 @@ int train_command(const TrainArguments& arguments) {
   Run run = build_run(std::move(settings));
   if (arguments.cuda_graph) nn::GraphStep(*run.trainable, *run.device);  // before anything is written
   check_data(directory, run);
-  const TrainingPlan plan{load_progress(directory, run), config.steps, config.checkpoint_every,
+  const TrainingPlan plan{load_progress(directory, run), config.steps, config.checkpoint_every, config.stop_on_collapse,
                           arguments.cuda_graph ? run.device : nullptr};
   directory.create();
   if (!lock) {

@@ -46,7 +46,7 @@ std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const Trai
   MetricsFile metrics(run.metrics(), plan.start);
   std::int64_t saved = plan.start;
   std::int64_t step = plan.start;
-  CollapseWatch watch;
+  CollapseWatch watch(plan.steps);
   while (step < plan.steps && stop_signal() == 0) {
     ++step;
     const nn::LossTerms terms = graph.has_value() ? graph->run() : trainable.train_step();
@@ -59,10 +59,10 @@ std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const Trai
     const bool due = last || step % plan.checkpoint_every == 0;
     if (due || step % CollapseWatch::kInterval == 0) {
       watch.look(step, trainable.drawn());
-      if (watch.collapsed(step)) diverge(step, watch.finding(), run, saved);
-      if (last && watch.doubtful()) progress.say(fmt::format("at step {} {}", step, watch.finding()));
+      if (watch.collapsed(step) && plan.stop_on_collapse) diverge(step, watch.finding(step), run, saved);
+      if (last && watch.doubtful()) progress.say(fmt::format("at step {} {}", step, watch.finding(step)));
     }
-    if (due && (last || !watch.doubtful())) {
+    if (due && (last || !watch.doubtful() || !plan.stop_on_collapse)) {
       if (!is_finite(trainable.training_state())) diverge(step, "a weight is not finite", run, saved);
       metrics.sync();
       save_checkpoint(run.checkpoint(), trainable.training_state(), step, metadata);

@@ -21,6 +21,7 @@ struct TrainingPlan {
   std::int64_t start = 0;             ///< steps already done
   std::int64_t steps = 0;             ///< in all
   std::int64_t checkpoint_every = 1;  ///< steps
+  bool stop_on_collapse = true;       ///< else such a generator is trained on, saved as ever, and told of at the end
   Device* graph = nullptr;            ///< where the step shall be recorded in a graph and replayed; null: it is not
 };
 

@@ -86,21 +86,15 @@ std::vector<Tensor> Ganmex::draw() {
       targets.push_back(
           static_cast<std::int32_t>(target_random_.integer(static_cast<std::uint64_t>(classifier().class_count()))));
     }
-    drawn.insert(drawn.end(),
-                 {data::augment(images_.images(positions, device_), config_.augmentation, augmentation_random_),
-                  Tensor::from(labels, {config_.batch}, device_), Tensor::from(targets, {config_.batch}, device_)});
+    drawn.push_back(data::augment(images_.images(positions, device_), config_.augmentation, augmentation_random_));
+    drawn.push_back(Tensor::from(targets, {config_.batch}, device_));
+    if (stand_alone()) drawn.push_back(Tensor::from(labels, {config_.batch}, device_));
   }
   return drawn;
 }
 
-Ganmex::Batch Ganmex::batch_of(const Tensor& x, const Tensor& labels, const Tensor& target) {
-  Batch batch{to_generator(x).value(), {}, target};
-  if (stand_alone()) {
-    batch.source = labels;
-  } else if (reconstructing()) {
-    batch.source = classifier().decisions(x);
-  }
-  return batch;
+Tensor Ganmex::source(const Batch& batch) {
+  return stand_alone() ? batch.labels : classifier().decisions(batch.image);
 }
 
 Variable Ganmex::generate(const Variable& x, const Tensor& classes) {
@@ -137,7 +131,7 @@ Variable Ganmex::critic_loss(const Batch& batch, nn::DeviceTerms& terms) {
     loss = loss + l_gp * config_.weight_gradient_penalty;
   }
   if (stand_alone()) {
-    const Variable l_cls = class_loss(batch.x, batch.source);
+    const Variable l_cls = class_loss(batch.x, batch.labels);
     terms.emplace_back("L_cls_r", l_cls.value());
     loss = loss + l_cls * config_.weight_classifier;
   }
@@ -147,7 +141,8 @@ Variable Ganmex::critic_loss(const Batch& batch, nn::DeviceTerms& terms) {
 // Eq. 9: L_G = L_adv - lambda_fcls log S_c(x~) + lambda_rec ||x - G(x~, c')||_1 + lambda_sim ||x - x~||_1
 Variable Ganmex::generator_loss(const Batch& batch, nn::DeviceTerms& terms) {
   const Variable fake = generate(batch.x, batch.target);
-  drawn_ = {{"G", fake.value()}};
+  const Tensor source = this->source(batch);
+  drawn_ = {{"G", fake.value(), source, batch.target}};
   Variable total;
   const auto add = [&](const std::string& name, double weight, const Variable& term) {
     terms.emplace_back(name, term.value());
@@ -157,7 +152,7 @@ Variable Ganmex::generator_loss(const Batch& batch, nn::DeviceTerms& terms) {
       config_.loss == "wgan-gp" ? nn::wasserstein_generator(critic(fake)) : nn::gan_generator(critic(fake)));
   add("L_cls_f", config_.weight_classifier, class_loss(fake, batch.target));
   if (reconstructing())  // eq. 6
-    add("L_rec", config_.weight_reconstruction, l1_loss(batch.x, generate(fake, batch.source)));
+    add("L_rec", config_.weight_reconstruction, l1_loss(batch.x, generate(fake, source)));
   if (keeping_similar()) add("L_sim", config_.weight_similarity, l1_loss(batch.x, fake));
   return total;
 }
@@ -165,9 +160,10 @@ Variable Ganmex::generator_loss(const Batch& batch, nn::DeviceTerms& terms) {
 nn::DeviceTerms Ganmex::compute(const std::vector<Tensor>& drawn) {
   nn::DeviceTerms terms;  // of the last update of either
   Batch batch;
-  for (std::size_t i = 0; i < drawn.size(); i += 3) {
+  const std::size_t each = drawn.size() / static_cast<std::size_t>(config_.critic_steps);
+  for (std::size_t i = 0; i < drawn.size(); i += each) {
     const Span span(device_, "critic");
-    batch = batch_of(drawn[i], drawn[i + 1], drawn[i + 2]);
+    batch = {drawn[i], to_generator(drawn[i]).value(), drawn[i + 1], stand_alone() ? drawn[i + 2] : Tensor()};
     terms.clear();
     critic_optimiser_->minimise(critic_loss(batch, terms));
   }

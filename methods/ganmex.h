@@ -15,7 +15,7 @@
 // baseline of one-vs-one attributions.
 //
 //   symbol                     here
-//   x, c'                      Batch::x, Batch::source
+//   x, c'                      Batch::x, source()
 //   c                          Batch::target: the class asked for
 //   G(x, c), x~                baseline(), fake
 //   D_src                      critic_
@@ -65,7 +65,8 @@ class Ganmex final : public TargetedExplainer {
   Ganmex(const GanmexConfig& config, nn::Classifier& classifier, const data::Dataset& train, std::uint64_t seed,
          Device& device);
 
-  std::vector<Tensor> draw() override;  ///< for each update of the critic: x in [0,1], its labels, c
+  /// For each update of the critic: x in [0,1], c, and of a stand-alone variant the labels.
+  std::vector<Tensor> draw() override;
   nn::DeviceTerms compute(const std::vector<Tensor>& drawn) override;
   std::int64_t images_per_step() const override { return config_.batch * config_.critic_steps; }
 
@@ -77,13 +78,14 @@ class Ganmex final : public TargetedExplainer {
 
  private:
   struct Batch {
-    Tensor x;               ///< [N,H,W,C] in [-1,1]
-    Tensor source, target;  ///< c', c: i32 [N]; the source is undefined where nothing asks for it
+    Tensor image, x;  ///< [N,H,W,C] in [0,1] and in [-1,1]
+    Tensor target;    ///< c: i32 [N]
+    Tensor labels;    ///< i32 [N] of a stand-alone variant, else undefined
   };
   bool stand_alone() const { return config_.variant == "stand-alone"; }
   bool reconstructing() const { return config_.variant != "no-reconstruction" && config_.weight_reconstruction > 0; }
   bool keeping_similar() const { return config_.variant != "no-similarity" && config_.weight_similarity > 0; }
-  Batch batch_of(const Tensor& x, const Tensor& labels, const Tensor& target);
+  Tensor source(const Batch& batch);                            ///< c': i32 [N]
   Variable generate(const Variable& x, const Tensor& classes);  ///< in [-1,1]
   Variable critic(const Variable& x);                           ///< D_src, [N,1]
   Variable class_loss(const Variable& x, const Tensor& classes);

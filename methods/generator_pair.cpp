@@ -187,7 +187,8 @@ nn::DeviceTerms GeneratorPair::compute(const std::vector<Tensor>& drawn) {
       const NoGrad no_grad;
       fake = generate(other.forth, other.x).value();
     }
-    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(1 - domain), fake};
+    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(1 - domain), fake, other.forth.from,
+                                                other.forth.to};
     const Variable loss = discriminator_loss(domain, own, fake, terms);
     discriminator_optimisers_[static_cast<std::size_t>(domain) % discriminators_.size()]->minimise(loss);
   }

@@ -92,7 +92,7 @@ void Pixelda::train_way(int source, const std::array<Tensor, 2>& x, nn::DeviceTe
   const Span span(from.device(), "generator");
   // Eq. 6, G's side: alpha L_d + beta L_t + gamma L_c, with -log D(G(x_s, z)) for L_d
   const Variable made = generate(way, from);
-  drawn_.emplace_back("G" + index, made.value());
+  drawn_.push_back({"G" + index, made.value()});
   const Tensor asked = Tensor::full({config_.batch}, 1 - source, DType::i32, from.device());
   const Variable l_g = nn::gan_generator(way.discriminator.forward(made, pass));
   const Variable l_t = classifier_.loss(to_classifier(made), asked);  // eq. 3, deviation 1

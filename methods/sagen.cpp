@@ -71,7 +71,9 @@ nn::DeviceTerms Sagen::compute(const std::vector<Tensor>& drawn) {
 GeneratorLoss Sagen::generator_loss(const Variable& x, const Tensor& decided, const Tensor& targets) {
   const Variables images = heads(x, targets, generator_.training_pass());
   const Variable &adversarial = images[0], &stable = images[1];  // [N,H,W,C]
-  drawn_ = {{"the adversarial head", adversarial.value()}, {"the stable head", stable.value()}};
+  // Both are watched by class: a head that draws one image for each is no better than one that draws one for all.
+  drawn_ = {{"the adversarial head", adversarial.value(), decided, targets},
+            {"the stable head", stable.value(), targets, decided}};
   return weigh({
       // L_bce(c_f(x), f(g^s(x)))
       {"L_f_s", config_.weight_classifier_stable, classifier().loss(stable, decided)},

@@ -25,6 +25,15 @@ using LossTerms = std::vector<std::pair<std::string, double>>;
 /// The same where they were computed, each of one element.
 using DeviceTerms = std::vector<std::pair<std::string, Tensor>>;
 
+/// What a generator drew in a step: images or masks [N,...], each from an input of its own.
+struct Drawn {
+  std::string name;
+  Tensor rows;
+  /// Where one generator leads to several classes, those that each row was led from and to, i32 [N]; else undefined. A
+  /// row that was to stay where it was has no way.
+  Tensor from = {}, to = {};
+};
+
 /// Something trained step by step: a classifier, an embedding, an explainer. It draws its own batches, so that a step
 /// has no arguments and its random streams say everything. A step has three stages, the middle one on the device alone,
 /// so that it can be recorded in a graph and replayed (nn/graph_step.h).
@@ -43,13 +52,13 @@ class Trainable {
 
   virtual std::int64_t images_per_step() const = 0;
   TrainingState& training_state() { return state_; }
-  /// What the generators drew in the last step, by name: images or masks [N,...], each from an input of its own. The
-  /// training loop watches that they differ. Empty where nothing is generated.
-  const std::vector<std::pair<std::string, Tensor>>& drawn() const { return drawn_; }
+  /// What the generators drew in the last step. The training loop watches that rows differ. Empty where nothing is
+  /// generated.
+  const std::vector<Drawn>& drawn() const { return drawn_; }
 
  protected:
   TrainingState state_;
-  std::vector<std::pair<std::string, Tensor>> drawn_;
+  std::vector<Drawn> drawn_;
 };
 
 }  // namespace counterfoil::nn

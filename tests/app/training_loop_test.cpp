@@ -174,18 +174,72 @@ TEST(CollapseWatch, PartAlikeByHand) {
 }
 
 TEST(CollapseWatch, AFewOthersDoNotHideTheMost) {
-  const auto drawn = [](int others) {
+  const auto drawn = [](int others) -> std::vector<nn::Drawn> {
     std::vector<float> values(20 * 4, 0.0F);
     for (int row = 0; row < others; ++row) values[static_cast<std::size_t>(row) * 4] = static_cast<float>(row + 1) / 20;
-    return std::vector<std::pair<std::string, Tensor>>{{"g", Tensor::from(values, {20, 4}, reference_device())}};
+    return {{"g", Tensor::from(values, {20, 4}, reference_device())}};
   };
-  CollapseWatch watch;
+  CollapseWatch watch(1000);
   watch.look(10, drawn(5));
   EXPECT_TRUE(watch.doubtful());
   watch.look(110, drawn(4));
   EXPECT_TRUE(watch.collapsed(110));
   watch.look(120, drawn(10));  // half of them alike: the images of one class, it may be
   EXPECT_FALSE(watch.doubtful());
+}
+
+TEST(CollapseWatch, PartAlikeWithinGroupsByHand) {
+  const Tensor rows = Tensor::from(std::vector<float>{0, 5, 0, 5, 0, 7}, {6, 1}, reference_device());
+  EXPECT_EQ(part_alike(rows, 1), 0.5);
+  EXPECT_EQ(part_alike(rows, 1, {0, 1, 0, 1, 0, 1}), 5.0 / 6);  // 3 of 3 and 2 of 3
+  EXPECT_EQ(part_alike(rows, 1, {0, 1, 0, 1, 0, 2}), 1);        // a single one is not compared
+  EXPECT_EQ(part_alike(rows, 1, {0, 1, 0, 1, -1, -1}), 1);      // nor are those left out
+  EXPECT_EQ(part_alike(rows, 1, {0, 0, 1, 1, -1, -1}), 0.5);
+  EXPECT_FALSE(part_alike(rows, 1, {0, 1, 2, 3, -1, -1}));
+}
+
+// One image per class that is asked for, but for rows that were to stay.
+TEST(CollapseWatch, OneImagePerWayIsACollapseThatTakesLonger) {
+  const auto drawn = [](const std::vector<float>& values, const std::vector<std::int32_t>& from,
+                        const std::vector<std::int32_t>& to) -> std::vector<nn::Drawn> {
+    const auto count = static_cast<std::int64_t>(values.size());
+    Device& device = reference_device();
+    return {{"g", Tensor::from(values, {count, 1}, device), Tensor::from(from, {count}, device),
+             Tensor::from(to, {count}, device)}};
+  };
+  const auto collapsed = drawn({3, 8, 3, 8, 3, 8, 1, 2}, {8, 3, 8, 3, 8, 3, 3, 3}, {3, 8, 3, 8, 3, 8, 3, 3});
+  const auto untold = drawn({3, 8, 4, 5}, {8, 3, 3, 8}, {3, 8, 3, 8});
+  const auto healthy = drawn({3, 8, 4, 9, 5, 7, 1, 2}, {8, 3, 8, 3, 8, 3, 3, 3}, {3, 8, 3, 8, 3, 8, 3, 3});
+  CollapseWatch watch(6000);
+  watch.look(10, healthy);
+  EXPECT_FALSE(watch.doubtful());
+  watch.look(20, collapsed);
+  EXPECT_TRUE(watch.doubtful());
+  watch.look(900, untold);  // no two rows of one way: as before
+  watch.look(1519, collapsed);
+  EXPECT_FALSE(watch.collapsed(1519));
+  EXPECT_TRUE(watch.collapsed(1520));
+  EXPECT_EQ(watch.finding(1520),
+            "what g draws has been the same for most inputs of a class and a class asked for since step 20");
+  watch.look(1530, healthy);
+  EXPECT_FALSE(watch.doubtful());
+  CollapseWatch shorter(1000);
+  shorter.look(20, collapsed);
+  EXPECT_TRUE(shorter.collapsed(520));
+  shorter.look(30, drawn({3, 3, 3, 3}, {8, 4, 8, 4}, {3, 8, 3, 8}));  // the same for all: another matter
+  EXPECT_TRUE(shorter.collapsed(130));
+}
+
+TEST_F(TrainingLoop, ACollapseMayBeTrainedOn) {
+  const RunDirectory run = directory("run");
+  Learner learner;
+  learner.same_from = 41;
+  learner.same_until = 1000;
+  Progress progress(0, 200, 4, run.log());
+  TrainingPlan plan{0, 200, 30};
+  plan.stop_on_collapse = false;
+  EXPECT_EQ(train(learner, run, plan, {}, progress), 200);
+  EXPECT_THAT(bytes_of(run.log()), HasSubstr("at step 200 what g1 draws has been the same"));
 }
 
 TEST_F(TrainingLoop, MetricsThatLackLinesAreRefused) {

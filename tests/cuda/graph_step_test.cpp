@@ -40,8 +40,8 @@ void expect_graph_agrees(nn::Trainable& replayed, nn::Trainable& eager, int step
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].second->position(), b[i].second->position()) << a[i].first;
   ASSERT_EQ(replayed.drawn().size(), eager.drawn().size());
   for (std::size_t i = 0; i < eager.drawn().size(); ++i) {
-    EXPECT_EQ(replayed.drawn()[i].first, eager.drawn()[i].first);
-    EXPECT_EQ(replayed.drawn()[i].second.to_doubles(), eager.drawn()[i].second.to_doubles());
+    EXPECT_EQ(replayed.drawn()[i].name, eager.drawn()[i].name);
+    EXPECT_EQ(replayed.drawn()[i].rows.to_doubles(), eager.drawn()[i].rows.to_doubles());
   }
 }
 
