@@ -57,7 +57,7 @@ struct ExplainganConfig {
   double weight_smoothness = 0.05;
   double weight_entropy = 0.15;
   double kappa = 0.1;                      ///< share of the pixels that may change at no cost, eq. 14
-  data::AugmentationOptions augmentation;  ///< none in the paper
+  data::AugmentationOptions augmentation;  ///< none in the paper; an augmented image stays of its domain
 
   void declare(nn::Keys& keys);
 };

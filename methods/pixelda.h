@@ -46,7 +46,7 @@ struct PixeldaConfig {
   std::int64_t width = 64;                 ///< channels; released configuration
   std::int64_t blocks = 6;                 ///< residual blocks of G; released configuration
   std::int64_t noise = 10;                 ///< length of z; released configuration
-  data::AugmentationOptions augmentation;  ///< none in the paper
+  data::AugmentationOptions augmentation;  ///< none in the paper; an augmented image stays of its domain
 
   void declare(nn::Keys& keys);
 };
