@@ -341,6 +341,11 @@ void BlockRunner::abandon(const Thread& thread) {
   __builtin_unreachable();
 }
 
+void BlockRunner::end_block(const char* why) {
+  failure_ = why;
+  abandon(*current_);
+}
+
 void BlockRunner::report_missing(const Thread& missing, const Thread& waiting) {
   failure_ = fmt::format(
       "barrier not reached by all: it exited without reaching the barrier at {}, where thread {} "

@@ -77,6 +77,8 @@ class BlockRunner {
   void* shared_array(const void* site, std::size_t bytes, const char* name, const char* file, int line);
   void barrier(const char* file, int line);
   std::uint64_t warp_meet(WarpOp op, unsigned mask, std::uint64_t value, unsigned source, const char* file, int line);
+  /// Ends the block because of what the running thread does.
+  [[noreturn]] void end_block(const char* why);
 
  private:
   struct Meeting {

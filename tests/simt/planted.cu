@@ -122,6 +122,10 @@ __global__ void traffic_kernel(float* out, const float* x) {
   reinterpret_cast<float4*>(out)[t] = make_float4(in_order, strided, tile[t][0], padded[t][0]);  // LINE: vector
 }
 
+__global__ void misaligned_kernel(float* data) {
+  if (threadIdx.x == 3) *reinterpret_cast<float4*>(data + 9) = make_float4(1.0f, 2.0f, 3.0f, 4.0f);  // BUG: misaligned
+}
+
 }  // namespace
 
 void plant(Bug bug, float* data, int blocks, cudaStream_t stream) {
@@ -161,6 +165,8 @@ void plant(Bug bug, float* data, int blocks, cudaStream_t stream) {
       return run(unshuffled_kernel);
     case Bug::too_much_shared:
       return run(too_much_shared_kernel);
+    case Bug::misaligned:
+      return run(misaligned_kernel);
   }
 }
 

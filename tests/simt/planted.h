@@ -22,6 +22,7 @@ enum class Bug {
   uninitialised,
   unshuffled,
   too_much_shared,
+  misaligned,
 };
 
 /// Runs the kernel with the bug on `blocks` blocks of 64 threads; data [64 * blocks].

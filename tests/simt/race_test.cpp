@@ -72,6 +72,13 @@ TEST_P(Race, ReadOfUnwrittenSharedMemory) {
                     HasSubstr("'tile', byte 20 of 256"), HasSubstr(planted_line("BUG: uninitialised"))));
 }
 
+TEST_P(Race, MisalignedVector) {
+  EXPECT_THAT(report_of(Bug::misaligned),
+              AllOf(HasSubstr("kernel misaligned_kernel, block (0,0,0), thread (3,0,0): misaligned: writes 16 bytes"),
+                    HasSubstr(planted_line("BUG: misaligned"))));
+  EXPECT_EQ(report_of(Bug::none), "") << "the next launch";
+}
+
 INSTANTIATE_TEST_SUITE_P(Schedules, Race,
                          testing::Values(simt::Schedule::ascending, simt::Schedule::descending,
                                          simt::Schedule::shuffled));

@@ -13,8 +13,8 @@ using Kind = RaceCheck::Kind;
 #define CALLER __builtin_return_address(0)
 
 namespace {
-void note(const volatile void* address, std::size_t bytes, Kind kind, const void* pc) {
-  RaceCheck::instance().access(const_cast<const void*>(address), bytes, kind, pc);
+void note(const volatile void* address, std::size_t bytes, Kind kind, const void* pc, bool aligned = false) {
+  RaceCheck::instance().access(const_cast<const void*>(address), bytes, kind, aligned, pc);
 }
 }  // namespace
 
@@ -28,10 +28,10 @@ void __tsan_vptr_read(void**) {}
 
 #define COUNTERFOIL_ACCESS(bytes)                     \
   void __tsan_read##bytes(void* address) {            \
-    note(address, bytes, Kind::read, CALLER);         \
+    note(address, bytes, Kind::read, CALLER, true);   \
   }                                                   \
   void __tsan_write##bytes(void* address) {           \
-    note(address, bytes, Kind::write, CALLER);        \
+    note(address, bytes, Kind::write, CALLER, true);  \
   }                                                   \
   void __tsan_unaligned_read##bytes(void* address) {  \
     note(address, bytes, Kind::read, CALLER);         \

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/simt/runtime.h"
 #include "kernels/simt/symbols.h"
 
 namespace counterfoil::simt {
@@ -94,7 +95,7 @@ void RaceCheck::add(Finding finding) {
   }
 }
 
-void RaceCheck::access(const void* address, std::size_t bytes, Kind kind, const void* pc) {
+void RaceCheck::access(const void* address, std::size_t bytes, Kind kind, bool aligned, const void* pc) {
   BlockRunner* const runner = BlockRunner::running();
   if (runner == nullptr || runner->on_stack(address) || in_builtins(address)) return;
   Access now;
@@ -107,6 +108,11 @@ void RaceCheck::access(const void* address, std::size_t bytes, Kind kind, const 
   const bool writes = kind != Kind::read;
 
   const bool shared = runner->shared().contains(address);
+  // Elsewhere (arguments on their way to the kernel) sixteen bytes may be two words of eight.
+  if (aligned && reinterpret_cast<std::uintptr_t>(address) % bytes != 0 && (shared || is_device_memory(address))) {
+    add({Fault::misaligned, now, {}, writes, false, fmt::format("{} bytes at {}", bytes, address)});
+    runner->end_block("misaligned");
+  }
   if (shared && runner->shared().find(address, bytes) == nullptr) {
     add({Fault::bounds, now, {}, writes, false, runner->shared().nearest(address)});
     return;
@@ -153,6 +159,9 @@ std::string RaceCheck::text_of(const Finding& finding) const {
   const std::string head = fmt::format("{}, {}: ", block(finding.now), thread(finding.now));
   const char* const verb = finding.now.atomic ? "atomically updates" : finding.now_writes ? "writes" : "reads";
   switch (finding.fault) {
+    case Fault::misaligned:
+      return fmt::format("{}misaligned: {} {}, no multiple of their number, at {}", head, verb, finding.where,
+                         places[0].to_string());
     case Fault::bounds:
       return fmt::format("{}out of bounds: {} outside {} at {}", head, verb, finding.where, places[0].to_string());
     case Fault::uninitialised:

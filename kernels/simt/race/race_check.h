@@ -18,7 +18,8 @@ namespace counterfoil::simt {
 /// fails a launch in which
 /// * two threads of a block touch the same bytes, one of them writing, with no barrier between them;
 /// * two blocks do, anywhere in the launch;
-/// * a thread reads shared memory that no thread of its block wrote, or leaves the bounds of a shared array.
+/// * a thread reads shared memory that no thread of its block wrote, or leaves the bounds of a shared array;
+/// * an access of 2 to 16 bytes is not at a multiple of its size, which a GPU refuses: the block ends there.
 /// Two atomic operations are no race, nor are lanes ordered by __syncwarp. Every access is compared with what was done
 /// before it, whatever the schedule, so one run suffices.
 class RaceCheck : public Observer {
@@ -33,11 +34,12 @@ class RaceCheck : public Observer {
   void warp_synchronised(unsigned first, unsigned mask) override;
 
   enum class Kind : std::uint8_t { read, write, atomic };
-  /// An access by the thread that is running now, if one is.
-  void access(const void* address, std::size_t bytes, Kind kind, const void* pc);
+  /// An access by the thread that is running now, if one is. `aligned`: the compiler takes the address for a multiple
+  /// of `bytes`.
+  void access(const void* address, std::size_t bytes, Kind kind, bool aligned, const void* pc);
 
  private:
-  enum class Fault : std::uint8_t { bounds, race, uninitialised };  // reported in this order: causes first
+  enum class Fault : std::uint8_t { misaligned, bounds, race, uninitialised };  // reported in this order: causes first
   struct Finding {
     Fault fault;
     Access now, before;
