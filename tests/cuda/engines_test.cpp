@@ -13,10 +13,12 @@
 #include "kernels/cuda/vendor/convolution_graph.h"
 #include "kernels/error.h"
 #include "kernels/listening_device.h"
+#include "nn/models/cdeepex_classifier.h"
 #include "nn/models/dcgan.h"
 #include "nn/models/ganmex_classifier.h"
 #include "nn/models/lenet.h"
 #include "nn/models/pe_resnet.h"
+#include "nn/models/pixelda.h"
 #include "nn/models/stargan.h"
 #include "nn/models/syce_discriminator.h"
 #include "nn/models/unet.h"
@@ -137,6 +139,22 @@ const Networks kNetworks[] = {
        nn::StarganGenerator(init, {.image = kDigit}).forward(x, label, kPass);
        nn::StarganCritic(init, {.image = kDigit}).forward(x, kPass);
        nn::GanmexClassifier(init, {.image = kDigit}).forward(x, kPass);
+     }},
+    {"PixelDA", 32,
+     [](const nn::Init& init, Device& device) {
+       const nn::PixeldaOptions options{.image = kDigit};
+       const Tensor z = Tensor::full({1, options.code}, 0.5, DType::f32, device);
+       nn::PixeldaGenerator(init, options).forward(image(kDigit, device), Variable(z), kPass);
+       nn::PixeldaDiscriminator(init, options).forward(image(kDigit, device), kPass);
+     }},
+    {"CDeepEx", 64,
+     [](const nn::Init& init, Device& device) {
+       const nn::DcganOptions options{.image = {64, 64, 1}, .width = 64};
+       const Tensor z = Tensor::full({1, 120}, 0.5, DType::f32, device);
+       nn::DcganGenerator(init, 120, options).forward(Variable(z), kPass);
+       const nn::DcganOptions critic{.image = options.image, .width = 64, .norm = false};
+       nn::DcganDiscriminator(init, critic).forward(image(options.image, device), kPass);
+       nn::CdeepexClassifier(init).forward(image(options.image, device), kPass);
      }},
     {"ProgressiveExaggeration", 32,
      [](const nn::Init& init, Device& device) {
