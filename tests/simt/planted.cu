@@ -123,7 +123,9 @@ __global__ void traffic_kernel(float* out, const float* x) {
 }
 
 __global__ void misaligned_kernel(float* data) {
-  if (threadIdx.x == 3) *reinterpret_cast<float4*>(data + 9) = make_float4(1.0f, 2.0f, 3.0f, 4.0f);  // BUG: misaligned
+  const float value = data[threadIdx.x];
+  if (threadIdx.x != 3) return;
+  reinterpret_cast<float4*>(data + 9)[0] = make_float4(value, 2 * value, 3 * value, 4 * value);  // BUG: misaligned
 }
 
 }  // namespace
