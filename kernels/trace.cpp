@@ -36,7 +36,7 @@ std::string shapes(std::span<const ConstView> views) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -161,7 +161,7 @@ void Trace::Recorder::write(int process, bool& first, const std::function<void(s
   };
   const std::string name(device_.name());
   event(fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":{}}}}})", process,
-                    quoted(fmt::format("{} ({})", name, device_.description()))));
+                    json_string(fmt::format("{} ({})", name, device_.description()))));
   if (left_out_ > 0) {
     event(fmt::format(R"({{"name":"process_labels","ph":"M","pid":{},"args":{{"labels":"{} later events left out"}}}})",
                       process, left_out_));
@@ -175,7 +175,7 @@ void Trace::Recorder::write(int process, bool& first, const std::function<void(s
     const double duration = std::max(0.0, one.end - one.begin);
     std::string text = fmt::format(
         R"({{"name":{},"cat":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"device":"{}")",
-        quoted(what.name), what.span ? "phase" : "operator", process, one.thread + 1, start_ + one.begin, duration,
+        json_string(what.name), what.span ? "phase" : "operator", process, one.thread + 1, start_ + one.begin, duration,
         name);
     const auto out = std::back_inserter(text);
     if (!what.span) {
