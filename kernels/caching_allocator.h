@@ -30,8 +30,7 @@ class CachingAllocator {
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
   /// Null for zero bytes. At the limit, or when the system has no more, cached blocks are returned to it and it is
-  /// asked once again;
-  /// then Error names the request, what is in use and what is cached.
+  /// asked once again; then Error names the request and what is in use.
   void* allocate(std::size_t bytes);
   void release(void* data, std::size_t bytes) noexcept;
   MemoryUse use() const;

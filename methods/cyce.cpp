@@ -35,7 +35,9 @@ GeneratorLoss Cyce::generator_loss(const Variable& x, const Crossing& forth) {
 }
 
 Explanation Cyce::explain_towards(const Tensor& x, const Tensor& targets) {
-  const Tensor counterfactual = adversarial(x, targets);
+  const Tensor counterfactual = lead(x, targets, 1, [&](const Tensor& part, const Crossing& forth) {
+                                  return generate_eval(forth, part);
+                                }).front();
   return {{"counterfactual", counterfactual}, {"map", difference_map(x, counterfactual)}};
 }
 

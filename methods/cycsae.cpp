@@ -69,10 +69,9 @@ GeneratorLoss Cycsae::generator_loss(const Variable& x, const Crossing& forth) {
 }
 
 Explanation Cycsae::explain_towards(const Tensor& x, const Tensor& targets) {
-  const Tensor counterfactual = adversarial(x, targets);
-  const Tensor stable = lead(
-      x, targets, [&](const Tensor& part, const Crossing& forth) { return generate_eval(forth, part)[1].value(); });
-  return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
+  const std::vector<Tensor> images =
+      lead(x, targets, 2, [&](const Tensor& part, const Crossing& forth) { return generate_eval(forth, part); });
+  return {{"counterfactual", images[0]}, {"stable", images[1]}, {"map", difference_map(images[1], images[0])}};
 }
 
 }  // namespace counterfoil::methods

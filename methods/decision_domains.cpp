@@ -112,6 +112,32 @@ Tensor by_decision(nn::Classifier& classifier, const Tensor& x, const std::funct
                   [&](const Tensor& part, int domain, const Tensor& /*positions*/) { return each(part, domain); });
 }
 
+std::vector<Tensor> lead(nn::Classifier& classifier, const Tensor& x, const Tensor& targets, bool by_domain,
+                         std::size_t count, const LeadEach& each) {
+  const NoGrad no_grad;
+  const std::vector<std::int32_t> from = classifier.decisions(x).to_vector<std::int32_t>(),
+                                  to = targets.to_vector<std::int32_t>();
+  std::vector<std::int32_t> groups;  // those that one network leads at once
+  for (std::size_t i = 0; i < from.size(); ++i) groups.push_back(from[i] == to[i] ? -1 : by_domain ? from[i] : 0);
+
+  const std::int64_t channels = x.shape()[3];
+  const Tensor copies = concat(std::vector<Tensor>(count, x), 3);  // each becomes one of the images
+  const Tensor drawn = by_group(copies, groups, [&](const Tensor& part, int group, const Tensor& positions) {
+    std::vector<std::int32_t> part_from, part_to;
+    for (const std::int32_t i : positions.to_vector<std::int32_t>()) {
+      part_from.push_back(from[static_cast<std::size_t>(i)]);
+      part_to.push_back(to[static_cast<std::size_t>(i)]);
+    }
+    const Crossing forth{group, Tensor::from(part_from, positions.shape(), x.device()),
+                         Tensor::from(part_to, positions.shape(), x.device())};
+    return concat(each(slice(part, 3, 0, channels), forth), 3).value();
+  });
+  std::vector<Tensor> images;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
+    images.push_back(slice(drawn, 3, i * channels, (i + 1) * channels));
+  return images;
+}
+
 Decisions decide(nn::Classifier& classifier, const Tensor& x) {
   const NoGrad no_grad;
   const Tensor same = classifier.decisions(x);

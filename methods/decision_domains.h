@@ -69,6 +69,22 @@ Tensor by_group(const Tensor& x, const std::vector<std::int32_t>& groups,
 Tensor by_decision(nn::Classifier& classifier, const Tensor& x,
                    const std::function<Tensor(const Tensor& part, int domain)>& each);
 
+/// From which class to which each image of a batch is led, i32 [N] each.
+struct Crossing {
+  int domain;  ///< of two classes, the one that all images come from; of several 0 or 1, and without meaning
+  Tensor from, to;
+  Crossing back() const { return {1 - domain, to, from}; }
+};
+
+/// Makes images of those of a part that have to cross, a row per image each.
+using LeadEach = std::function<Variables(const Tensor& part, const Crossing& forth)>;
+
+/// `count` images [N,H,W,C] for each of x [N,H,W,C], made by `each`, of those that have to cross to be of their target
+/// class (i32 [N]); the others stay as they are. `by_domain`: the images of either class are led apart. Without
+/// gradients.
+std::vector<Tensor> lead(nn::Classifier& classifier, const Tensor& x, const Tensor& targets, bool by_domain,
+                         std::size_t count, const LeadEach& each);
+
 /// A classifier's decisions and the opposite classes, i32 [N].
 struct Decisions {
   Tensor same, opposite;

@@ -187,34 +187,23 @@ nn::DeviceTerms GeneratorPair::compute(const std::vector<Tensor>& drawn) {
       const NoGrad no_grad;
       fake = generate(other.forth, other.x).value();
     }
-    drawn_[static_cast<std::size_t>(domain)] = {"g" + std::to_string(1 - domain), fake, other.forth.from,
-                                                other.forth.to};
+    nn::Drawn& one = drawn_[static_cast<std::size_t>(domain)];
+    one = {"g" + std::to_string(1 - domain), fake};
+    if (conditional()) {
+      one.from = other.forth.from;
+      one.to = other.forth.to;
+    }
     const Variable loss = discriminator_loss(domain, own, fake, terms);
     discriminator_optimisers_[static_cast<std::size_t>(domain) % discriminators_.size()]->minimise(loss);
   }
   return terms;
 }
 
-Tensor GeneratorPair::lead(const Tensor& x, const Tensor& targets,
-                           const std::function<Tensor(const Tensor&, const Crossing&)>& each) {
-  const NoGrad no_grad;
-  const Tensor decisions = classifier().decisions(x);
-  const std::vector<std::int32_t> from = decisions.to_vector<std::int32_t>(), to = targets.to_vector<std::int32_t>();
-  std::vector<std::int32_t> groups;  // those that one network leads at once
-  for (std::size_t i = 0; i < from.size(); ++i) groups.push_back(from[i] == to[i] ? -1 : conditional() ? 0 : from[i]);
-  return by_group(x, groups, [&](const Tensor& part, int group, const Tensor& positions) {
-    std::vector<std::int32_t> part_from, part_to;
-    for (const std::int32_t i : positions.to_vector<std::int32_t>()) {
-      part_from.push_back(from[static_cast<std::size_t>(i)]);
-      part_to.push_back(to[static_cast<std::size_t>(i)]);
-    }
-    return each(part, {group, classes_tensor(part_from, x.device()), classes_tensor(part_to, x.device())});
+std::vector<Tensor> GeneratorPair::there_and_back(const Tensor& x, const Tensor& targets) {
+  return lead(x, targets, 2, [&](const Tensor& part, const Crossing& forth) -> Variables {
+    const Variable adversarial = generate_eval(forth, part).front();
+    return {adversarial, generate_eval(forth, adversarial).front()};
   });
-}
-
-Tensor GeneratorPair::adversarial(const Tensor& x, const Tensor& targets) {
-  return lead(x, targets,
-              [&](const Tensor& part, const Crossing& forth) { return generate_eval(forth, part).front().value(); });
 }
 
 }  // namespace counterfoil::methods

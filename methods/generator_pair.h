@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -46,13 +45,6 @@ struct GeneratorPairConfig : ImageGeneratorConfig {
   void declare(nn::Keys& keys);
 };
 
-/// From which class to which each image of a batch is led, i32 [N] each.
-struct Crossing {
-  int domain;  ///< of two classes, the one that all images come from; of several 0 or 1, and without meaning
-  Tensor from, to;
-  Crossing back() const { return {1 - domain, to, from}; }
-};
-
 class GeneratorPair : public TargetedExplainer {
  public:
   /// Both batches, one after the other: x [N,H,W,C], and from and to of its Crossing.
@@ -79,12 +71,12 @@ class GeneratorPair : public TargetedExplainer {
   Variable gan_loss(const Variable& adversarial, const Crossing& forth);  ///< eq. 21: L_bce(1, D_k(x_a))
   /// L_bce(c, f(x)) where c are i32 classes: eq. 9, 12 and 14 with the targets they name.
   Variable classifier_loss(const Variable& x, const Tensor& classes) { return classifier().loss(x, classes); }
-  /// Applies `each` to the images of x [N,H,W,C] that have to cross to be of their target class, with their crossing;
-  /// the others stay as they are. Without gradients.
-  Tensor lead(const Tensor& x, const Tensor& targets,
-              const std::function<Tensor(const Tensor& part, const Crossing& forth)>& each);
-  /// The adversarial image of eq. 5: the first head's.
-  Tensor adversarial(const Tensor& x, const Tensor& targets);
+  /// methods::lead by these generators.
+  std::vector<Tensor> lead(const Tensor& x, const Tensor& targets, std::size_t count, const LeadEach& each) const {
+    return methods::lead(classifier(), x, targets, !conditional(), count, each);
+  }
+  /// The adversarial image g(x) of eq. 5 and the stable one g(g(x)) of eq. 4, by the same generator.
+  std::vector<Tensor> there_and_back(const Tensor& x, const Tensor& targets);
 
  private:
   bool conditional() const { return classifier().class_count() > 2; }

@@ -87,21 +87,10 @@ GeneratorLoss Sagen::generator_loss(const Variable& x, const Tensor& decided, co
 }
 
 Explanation Sagen::explain_towards(const Tensor& x, const Tensor& targets) {
-  const NoGrad no_grad;
-  const std::vector<std::int32_t> from = classifier().decisions(x).to_vector<std::int32_t>(),
-                                  to = targets.to_vector<std::int32_t>();
-  std::vector<std::int32_t> groups;  // -1: is where it shall be, and stays as it is
-  for (std::size_t i = 0; i < from.size(); ++i) groups.push_back(from[i] == to[i] ? -1 : 0);
-  const std::int64_t channels = x.shape()[3];
-  const Variable twice = concat({x, x}, 3);  // becomes the images of head 0 and of head 1
-  const Tensor drawn = by_group(twice.value(), groups, [&](const Tensor& part, int, const Tensor& positions) {
-    std::vector<std::int32_t> part_to;
-    for (const std::int32_t i : positions.to_vector<std::int32_t>()) part_to.push_back(to[static_cast<std::size_t>(i)]);
-    const Tensor part_targets = Tensor::from(part_to, positions.shape(), x.device());
-    return concat(heads(slice(part, 3, 0, channels), part_targets, nn::Pass::eval()), 3).value();
-  });
-  const Tensor counterfactual = slice(drawn, 3, 0, channels), stable = slice(drawn, 3, channels, 2 * channels);
-  return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
+  const std::vector<Tensor> images =
+      lead(classifier(), x, targets, false, 2,
+           [&](const Tensor& part, const Crossing& forth) { return heads(part, forth.to, nn::Pass::eval()); });
+  return {{"counterfactual", images[0]}, {"stable", images[1]}, {"map", difference_map(images[1], images[0])}};
 }
 
 }  // namespace counterfoil::methods

@@ -16,10 +16,9 @@
 // Numbered deviations:
 //  1. The weights are not given in the sources at hand. Most are what SyCE has on digits (supplement, table 1b) for the
 //     same quantity: lambda_d^s = 10 for either image's distance to x, lambda_f^s = 0.01 for the stable decision,
-//     lambda_d^cy = 2, which "encourages the minimisation of d_g", for the distance between the images. The distance of
-//     g^a(x) to x must not weigh little: an image of no decision, black or grey, is then good enough, and the way from
-//     it to x leads through x's own decision. But SyCE's lambda_f^a = 0.2 is for an image that no distance holds back:
-//     with it 0.97 of the digits crossed and 0.78 of the clothes (docs/methods/sagen.md), with 0.5 0.99 and 0.85.
+//     lambda_d^cy = 2, which "encourages the minimisation of d_g", for the distance between the images. SyCE's
+//     lambda_f^a = 0.2 is for an image that no distance holds back: with it 0.97 of the digits crossed and 0.78 of the
+//     clothes (docs/methods/sagen.md), with 0.5 0.99 and 0.85.
 //  2. L2 is the mean squared difference; L_bce is taken on the logits of f.
 //  3. Batch norm is frozen and dropout off, as for the other generators, and the clip is theirs (deviations 4 and
 //     5 of methods/syce.h).

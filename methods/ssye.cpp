@@ -40,11 +40,8 @@ GeneratorLoss Ssye::generator_loss(const Variable& x, const Crossing& forth) {
 }
 
 Explanation Ssye::explain_towards(const Tensor& x, const Tensor& targets) {
-  const Tensor counterfactual = adversarial(x, targets);
-  const Tensor stable = lead(x, targets, [&](const Tensor& part, const Crossing& forth) {
-    return generate_eval(forth, generate_eval(forth, part).front()).front().value();
-  });
-  return {{"counterfactual", counterfactual}, {"stable", stable}, {"map", difference_map(stable, counterfactual)}};
+  const std::vector<Tensor> images = there_and_back(x, targets);
+  return {{"counterfactual", images[0]}, {"stable", images[1]}, {"map", difference_map(images[1], images[0])}};
 }
 
 }  // namespace counterfoil::methods

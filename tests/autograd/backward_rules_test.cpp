@@ -2,19 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "autograd/ops.h"
+#include "tests/autograd/vectors.h"
 
 namespace counterfoil {
 namespace {
 
 using testing::ElementsAre;
-
-Variable leaf(const std::vector<double>& numbers) {
-  return Variable::leaf(Tensor::from(numbers, {static_cast<std::int64_t>(numbers.size())}, reference_device()));
-}
-
-std::vector<double> numbers(const Variable& x) {
-  return x.value().to_doubles();
-}
 
 /// Guided back-propagation: a ReLU passes positive gradients alone (Springenberg et al. 2015).
 BackwardRules guided() {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/ops.h"
+#include "tests/autograd/vectors.h"
 
 namespace counterfoil {
 namespace {
@@ -17,14 +18,6 @@ using testing::ThrowsMessage;
 
 Tensor values(const std::vector<double>& numbers, const Shape& shape) {
   return Tensor::from(numbers, shape, reference_device());
-}
-
-Variable leaf(const std::vector<double>& numbers) {
-  return Variable::leaf(values(numbers, {static_cast<std::int64_t>(numbers.size())}));
-}
-
-std::vector<double> numbers(const Variable& x) {
-  return x.value().to_doubles();
 }
 
 /// An operation that passes its input on and calls a function when it is differentiated.

@@ -2,19 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "autograd/ops.h"
+#include "tests/autograd/vectors.h"
 
 namespace counterfoil {
 namespace {
 
 using testing::ElementsAre;
-
-Variable leaf(const std::vector<double>& numbers) {
-  return Variable::leaf(Tensor::from(numbers, {static_cast<std::int64_t>(numbers.size())}, reference_device()));
-}
-
-std::vector<double> numbers(const Variable& x) {
-  return x.value().to_doubles();
-}
 
 // Below, on the lower bound, inside, on the upper bound, above; and once more.
 const std::vector<double> kPoints = {-1, 0, 0.25, 1, 3, -1, 0, 0.25, 1, 3};

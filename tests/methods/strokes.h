@@ -149,7 +149,7 @@ Config quick() {
   config.generator_width = 8;
   config.generator_levels = 1;
   config.dropout = 0;
-  config.output = "sigmoid";    // nothing overshoots at such rates
+  config.output = "sigmoid";    // at such rates steadier than the clip where nothing shall change
   config.batch_norm = "batch";  // learns fastest from nothing
   config.generator_learning_rate = 2e-3;
   return config;
