@@ -78,7 +78,8 @@ TEST_P(CpuParallel, TheFirstFailingChunkIsTheOneReported) {
   EXPECT_EQ(calls, 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, CpuParallel, testing::Values(1, 2, 5));
+INSTANTIATE_TEST_SUITE_P(Threads, CpuParallel, testing::Values(1, 2, 5),
+                         [](const auto& threads) { return std::to_string(threads.param); });
 
 }  // namespace
 }  // namespace counterfoil::cpu

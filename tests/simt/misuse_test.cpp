@@ -8,6 +8,7 @@
 #include "tests/simt/correct.h"
 #include "tests/simt/device_array.h"
 #include "tests/simt/planted.h"
+#include "tests/simt/schedules.h"
 #include "tests/simt/source_line.h"
 
 // Planted bugs that the layer reports without the race check.
@@ -120,9 +121,7 @@ TEST_P(Misuse, AsynchronousCopiesWithoutAWaitNeverArrive) {
   for (const float value : out.read()) EXPECT_TRUE(std::isnan(value));
 }
 
-INSTANTIATE_TEST_SUITE_P(Schedules, Misuse,
-                         testing::Values(simt::Schedule::ascending, simt::Schedule::descending,
-                                         simt::Schedule::shuffled));
+INSTANTIATE_TEST_SUITE_P(Schedules, Misuse, kSchedules, schedule_name);
 
 TEST(Schedule, AMissingBarrierShowsInOneOrderOrTheOther) {
   std::vector<std::vector<float>> results;

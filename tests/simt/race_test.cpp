@@ -7,6 +7,7 @@
 #include "kernels/simt/simt.h"
 #include "tests/simt/device_array.h"
 #include "tests/simt/planted.h"
+#include "tests/simt/schedules.h"
 #include "tests/simt/source_line.h"
 
 // Planted bugs that the race check reports at their source lines, whatever the schedule.
@@ -79,9 +80,7 @@ TEST_P(Race, MisalignedVector) {
   EXPECT_EQ(report_of(Bug::none), "") << "the next launch";
 }
 
-INSTANTIATE_TEST_SUITE_P(Schedules, Race,
-                         testing::Values(simt::Schedule::ascending, simt::Schedule::descending,
-                                         simt::Schedule::shuffled));
+INSTANTIATE_TEST_SUITE_P(Schedules, Race, kSchedules, schedule_name);
 
 TEST(MemoryTraffic, SectorsAndBankConflictsPerLine) {
   simt::set_options({.memory_traffic = true});
