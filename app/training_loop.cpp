@@ -1,8 +1,12 @@
 #include "app/training_loop.h"
 
+#include <array>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstddef>
 #include <optional>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -17,7 +21,6 @@ volatile std::sig_atomic_t stop_requested = 0;
 
 extern "C" void request_stop(int signal) {
   stop_requested = signal;
-  std::signal(signal, SIG_DFL);
 }
 
 [[noreturn]] void diverge(std::int64_t step, const std::string& what, const RunDirectory& run, std::int64_t saved) {
@@ -30,8 +33,19 @@ extern "C" void request_stop(int signal) {
 }  // namespace
 
 void catch_stop_signals() {
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  // Handlers run on a stack of their own: oneDNN's generated sgemm points the stack register into its heap workspace
+  // (2.6.3), and a signal's frame, some kilobytes of vector registers, would be written over what lies below.
+  alignas(16) static std::array<std::byte, 65536> memory;
+  stack_t stack = {};
+  stack.ss_sp = memory.data();
+  stack.ss_size = memory.size();
+  if (sigaltstack(&stack, nullptr) != 0)
+    fail("cannot give the signal handlers a stack: {}", std::generic_category().message(errno));
+  struct sigaction action = {};
+  action.sa_handler = request_stop;
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
 

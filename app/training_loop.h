@@ -33,7 +33,7 @@ std::int64_t train(nn::Trainable& trainable, const RunDirectory& run, const Trai
                    const Metadata& metadata, Progress& progress);
 
 /// From now on SIGINT and SIGTERM ask train() to stop after the step at hand; a second one ends the program at once.
-/// Whoever read the progress may go away: SIGPIPE is ignored.
+/// Whoever read the progress may go away: SIGPIPE is ignored. For the thread that trains to call.
 void catch_stop_signals();
 /// The signal that came, 0 without one.
 int stop_signal();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <exception>
 #include <limits>
 #include <mutex>
@@ -157,6 +158,11 @@ class Pool {
   }
 
   [[noreturn]] void help(int worker) {
+    // Signals are the program's own threads' business: a handler must not run here, where the stack register may point
+    // into a workspace of oneDNN's sgemm.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
     for (std::uint64_t seen = 0;;) {
       std::uint64_t generation = generation_.load();
       for (int spin = 0; generation == seen; generation = generation_.load()) {

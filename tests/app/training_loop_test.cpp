@@ -1,6 +1,7 @@
 #include "app/training_loop.h"
 
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <limits>
 
@@ -79,6 +80,20 @@ class TrainingLoop : public testing::Test {
 
   fs::path folder_ = fs::temp_directory_path() / ("counterfoil_loop_" + std::to_string(::getpid()));
 };
+
+// Else the frame of a signal that meets oneDNN's sgemm is written over the heap.
+TEST(StopSignals, HaveAStackOfTheirOwn) {
+  catch_stop_signals();
+  stack_t stack = {};
+  ASSERT_EQ(sigaltstack(nullptr, &stack), 0);
+  EXPECT_EQ(stack.ss_flags & SS_DISABLE, 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action = {};
+    ASSERT_EQ(sigaction(signal, nullptr, &action), 0);
+    EXPECT_NE(action.sa_flags & SA_ONSTACK, 0);
+    std::signal(signal, SIG_DFL);
+  }
+}
 
 TEST_F(TrainingLoop, StoppedAndResumedIsStraightThrough) {
   const RunDirectory straight = directory("straight"), stopped = directory("stopped");

@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,6 +51,21 @@ TEST_P(CpuParallel, DenormalsAreFlushedInsideAndKeptOutside) {
   parallel_for(64, 1, [&](std::int64_t i, std::int64_t) { halves[static_cast<std::size_t>(i)] = tiny * 0.5F; });
   for (const float half : halves) EXPECT_EQ(half, 0.0F);
   EXPECT_GT(tiny * 0.5F, 0.0F);
+}
+
+// A handler on a helper's stack would write over the heap where oneDNN's sgemm keeps the stack register.
+TEST_P(CpuParallel, NoHelperTakesASignal) {
+  std::vector<int> blocked(64, -1);
+  for (int turn = 0; turn < 20; ++turn) {  // until a helper wakes up
+    parallel_for(64, 1, [&](std::int64_t i, std::int64_t) {
+      sigset_t mask;
+      pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+      if (worker_index() > 0) blocked[static_cast<std::size_t>(i)] = sigismember(&mask, SIGTERM);
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    });
+  }
+  for (const int state : blocked) EXPECT_NE(state, 0);
+  EXPECT_EQ(GetParam() > 1, std::ranges::count(blocked, 1) > 0);
 }
 
 TEST_P(CpuParallel, NestedLoopsRunOnTheSameWorker) {
