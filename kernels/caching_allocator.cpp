@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <fstream>
+#include <limits>
 #include <utility>
 
 #include <sys/sysinfo.h>
@@ -144,9 +146,15 @@ void release_host_memory(void* data, std::size_t) {
 }
 
 std::size_t host_memory_size() {
+  std::size_t size = std::numeric_limits<std::size_t>::max();
   struct sysinfo machine = {};
-  if (::sysinfo(&machine) != 0) return std::numeric_limits<std::size_t>::max();
-  return (std::size_t{machine.totalram} + machine.totalswap) * machine.mem_unit;
+  if (::sysinfo(&machine) == 0) size = (std::size_t{machine.totalram} + machine.totalswap) * machine.mem_unit;
+  // A container's own, by control groups of version 2 or 1; where there is none the file is absent or says "max".
+  for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::size_t limit = 0;
+    if (std::ifstream(file) >> limit) size = std::min(size, limit);
+  }
+  return size;
 }
 
 }  // namespace counterfoil

@@ -81,7 +81,8 @@ class CachingAllocator {
 /// 64-byte aligned host memory, for the devices that compute on the host.
 void* allocate_host_memory(std::size_t bytes);
 void release_host_memory(void* data, std::size_t bytes);
-/// The machine's memory and swap in bytes: what a process can use, however much it is promised.
+/// Memory and swap of the machine, or of the container where it has less, in bytes: what a process can use, however
+/// much it is promised.
 std::size_t host_memory_size();
 
 }  // namespace counterfoil
