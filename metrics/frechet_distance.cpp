@@ -33,4 +33,8 @@ double frechet_distance(const Tensor& a, const Tensor& b) {
   return std::max(distance, 0.0);
 }
 
+bool rank_deficient(const Tensor& a, const Tensor& b) {
+  return std::min(a.shape()[0], b.shape()[0]) <= a.shape()[1];
+}
+
 }  // namespace counterfoil::metrics

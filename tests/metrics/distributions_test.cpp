@@ -36,6 +36,15 @@ TEST(FrechetDistance, FewerSamplesThanDimensions) {
   EXPECT_NEAR(frechet_distance(golden().at("frechet_singular.a"), golden().at("frechet_singular.b")), expected, 1e-6);
 }
 
+TEST(FrechetDistance, SaysWhereACovarianceIsSingular) {
+  const Tensor a = golden().at("frechet.a");  // 40 samples of 5 dimensions
+  EXPECT_FALSE(rank_deficient(a, a));
+  EXPECT_FALSE(rank_deficient(a, slice(a, 0, 0, 6)));
+  EXPECT_TRUE(rank_deficient(a, slice(a, 0, 0, 5)));  // rank 4 about their mean
+  EXPECT_TRUE(rank_deficient(slice(a, 0, 0, 5), a));
+  EXPECT_TRUE(rank_deficient(golden().at("frechet_singular.a"), golden().at("frechet_singular.b")));
+}
+
 TEST(FrechetDistance, OfASetToItselfIsZeroAndToItsShiftTheSquaredShift) {
   const Tensor a = golden().at("frechet.a");
   EXPECT_NEAR(frechet_distance(a, a), 0, 1e-10);
