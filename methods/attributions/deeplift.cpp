@@ -1,0 +1,308 @@
+#include "methods/attributions/deeplift.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "autograd/matmul.h"
+#include "autograd/normalisation.h"
+#include "autograd/pooling.h"
+#include "methods/attributions/graph.h"
+#include "tensor/ops.h"
+
+namespace counterfoil::methods {
+namespace {
+
+constexpr std::int64_t kPairsAtOnce = 32;
+
+Tensor operator+(const Tensor& a, const Tensor& b) {
+  return binary(BinaryOp::add, a, b);
+}
+Tensor operator-(const Tensor& a, const Tensor& b) {
+  return binary(BinaryOp::subtract, a, b);
+}
+Tensor operator*(const Tensor& a, const Tensor& b) {
+  return binary(BinaryOp::multiply, a, b);
+}
+Tensor operator/(const Tensor& a, const Tensor& b) {
+  return binary(BinaryOp::divide, a, b);
+}
+
+Tensor magnitude(const Tensor& x) {
+  return unary(UnaryOp::abs, x);
+}
+Tensor ones_like(const Tensor& x) {
+  return Tensor::full(x.shape(), 1, x.dtype(), x.device());
+}
+
+/// What an operation has for the images and for their baselines: the halves of its leading axis.
+struct Pair {
+  Tensor x, x0;
+
+  Tensor mean() const { return axpby(0.5, x, 0.5, x0); }
+  Tensor difference() const { return x - x0; }
+};
+
+/// The rules for one batch of images and baselines. Every derivative is 0 at the baselines: multipliers live in the
+/// first half.
+class Rules {
+ public:
+  Rules(std::int64_t images, double threshold) : images_(images), threshold_(threshold) {}
+
+  BackwardRules table() const;
+
+ private:
+  using Rule = Variables (Rules::*)(const Node&, const Variable&, const Needs&) const;
+
+  Pair pair(const Tensor& value, const Node& node) const;
+  Tensor first_half(const Variable& d_y, const Node& node) const { return pair(d_y.value(), node).x; }
+  /// D(out) / D(in), `otherwise` where D(in) is within the threshold.
+  Tensor slope(const Pair& in, const Pair& out, const Tensor& otherwise) const;
+  /// A multiplier with zeros for the baselines.
+  static Variable with_baselines(const Tensor& multiplier);
+
+  Variables curve(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables layer(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables product_of_matrices(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables norm(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables multiply(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables divide(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables sum_abs(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables sum_squares(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables max_pool(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables max(const Node& node, const Variable& d_y, const Needs& needs) const;
+  template <bool largest>
+  Variables choice(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables log_softmax(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Variables softmax(const Node& node, const Variable& d_y, const Needs& needs) const;
+  Tensor through_log_softmax(const Pair& z, const Pair& log_p, const Tensor& d) const;
+
+  std::int64_t images_;
+  double threshold_;
+};
+
+Pair Rules::pair(const Tensor& value, const Node& node) const {
+  const std::int64_t rows = value.shape().rank() == 0 ? 0 : value.shape()[0];
+  if (rows == 0 || rows % (2 * images_) != 0) {
+    fail("DeepLIFT: {} has {} where the leading axis should be that of the {} images and baselines", node.op(),
+         value.shape().to_string(), 2 * images_);
+  }
+  return {slice(value, 0, 0, rows / 2), slice(value, 0, rows / 2, rows)};
+}
+
+Tensor Rules::slope(const Pair& in, const Pair& out, const Tensor& otherwise) const {
+  const Tensor d_in = in.difference();
+  const Tensor limit = axpby(threshold_, magnitude(in.x), threshold_, magnitude(in.x0));
+  return select(binary(BinaryOp::greater, magnitude(d_in), limit), out.difference() / d_in, otherwise);
+}
+
+Variable Rules::with_baselines(const Tensor& multiplier) {
+  return concat(std::vector<Tensor>{multiplier, multiplier.zeros_like()}, 0);
+}
+
+Variables Rules::curve(const Node& node, const Variable& d_y, const Needs& needs) const {
+  const Tensor m = first_half(d_y, node);
+  const Tensor derivative = first_half(node.rule()(node, ones_like(d_y.value()), needs)[0], node);
+  return {with_baselines(m * slope(pair(node.input(0).value(), node), pair(node.output().value(), node), derivative))};
+}
+
+Variables Rules::layer(const Node& node, const Variable& d_y, const Needs& needs) const {
+  const LinearLayer linear(node, needs, "DeepLIFT");
+  Tensor d_z = d_y.value();
+  if (linear.activation != Activation::identity) {
+    const Tensor& y = node.output().value();
+    const Tensor derivative = activation_backward(linear.activation, y, ones_like(y), linear.slope);
+    const Tensor rescaled = slope(pair(linear.before_activation(), node), pair(y, node), pair(derivative, node).x);
+    d_z = with_baselines(first_half(d_y, node) * rescaled).value();
+  }
+  return linear.at_input(linear.transposed(d_z, linear.weight));
+}
+
+Variables Rules::product_of_matrices(const Node& node, const Variable& d_y, const Needs& needs) const {
+  if (needs[0] != needs[1]) return layer(node, d_y, needs);
+  const auto& options = node.attribute<MatmulOptions>();
+  if (node.output().shape().rank() != 3 || options.activation != Activation::identity)
+    fail("DeepLIFT: a product of two matrices from the images, expected one for each image and no activation");
+  // Each operand as a layer whose weight is the mean of the other.
+  const auto averaged = [&](std::size_t i) {
+    const Tensor mean = pair(node.input(i).value(), node).mean();
+    return concat(std::vector<Tensor>{mean, mean}, 0);
+  };
+  const LinearLayer left(node, {true, false}, "DeepLIFT"), right(node, {false, true}, "DeepLIFT");
+  Variables d_inputs(needs.size());
+  d_inputs[0] = left.transposed(d_y.value(), averaged(1));
+  d_inputs[1] = right.transposed(d_y.value(), averaged(0));
+  return d_inputs;
+}
+
+Variables Rules::norm(const Node& node, const Variable& d_y, const Needs& needs) const {
+  const bool of_input = node.attribute<NormAttribute>().statistics_of_input;
+  return of_input ? node.rule()(node, d_y, needs) : layer(node, d_y, needs);
+}
+
+Variables Rules::multiply(const Node& node, const Variable& d_y, const Needs& needs) const {
+  if (needs[0] != needs[1]) return node.rule()(node, d_y, needs);
+  const Tensor m = first_half(d_y, node);
+  const Pair a = pair(node.input(0).value(), node), b = pair(node.input(1).value(), node);
+  return {with_baselines(sum_to(m * b.mean(), a.x.shape())), with_baselines(sum_to(m * a.mean(), b.x.shape()))};
+}
+
+// a / b as a times r = 1 / b: D(r) = -r r_0 D(b)
+Variables Rules::divide(const Node& node, const Variable& d_y, const Needs& needs) const {
+  if (!needs[1]) return node.rule()(node, d_y, needs);
+  const Tensor m = first_half(d_y, node);
+  const Pair b = pair(node.input(1).value(), node);
+  const Pair r{unary(UnaryOp::reciprocal, b.x), unary(UnaryOp::reciprocal, b.x0)};
+  const Tensor& dividend = node.input(0).value();
+  const Tensor a = needs[0] ? pair(dividend, node).mean() : dividend;
+  const Tensor of_b = unary(UnaryOp::affine, sum_to(m * a * r.x * r.x0, b.x.shape()), -1, 0);
+  return {needs[0] ? with_baselines(sum_to(m * r.mean(), a.shape())) : Variable(), with_baselines(of_b)};
+}
+
+Variables Rules::sum_abs(const Node& node, const Variable& d_y, const Needs&) const {
+  const Pair x = pair(node.input(0).value(), node);
+  const Tensor rescaled = slope(x, {magnitude(x.x), magnitude(x.x0)}, unary(UnaryOp::sign, x.x));
+  return {with_baselines(first_half(d_y, node) * rescaled)};
+}
+
+Variables Rules::sum_squares(const Node& node, const Variable& d_y, const Needs&) const {
+  const Pair x = pair(node.input(0).value(), node);
+  return {with_baselines(first_half(d_y, node) * (x.x + x.x0))};
+}
+
+Variables Rules::max_pool(const Node& node, const Variable& d_y, const Needs&) const {
+  const Tensor m = first_half(d_y, node);
+  const Pair x = pair(node.input(0).value(), node), y = pair(node.output().value(), node);
+  const Pair winner = pair(node.attribute<MaxPoolAttribute>().index, node);
+  const Tensor rises = binary(BinaryOp::greater_equal, y.x, y.x0), falls = unary(UnaryOp::affine, rises, -1, 1);
+  const auto to = [&](const Tensor& index, const Tensor& chosen, const Pair& at_winner) {
+    return pool_scatter(m * chosen * slope(at_winner, y, ones_like(m)), index, x.x.shape());
+  };
+  return {with_baselines(to(winner.x, rises, {y.x, pool_gather(x.x0, winner.x)}) +
+                         to(winner.x0, falls, {pool_gather(x.x, winner.x0), y.x0}))};
+}
+
+Variables Rules::max(const Node& node, const Variable& d_y, const Needs&) const {
+  const Tensor m = first_half(d_y, node);
+  const Pair x = pair(node.input(0).value(), node), y = pair(node.output().value(), node);
+  const Tensor rises = binary(BinaryOp::greater_equal, y.x, y.x0), falls = unary(UnaryOp::affine, rises, -1, 1);
+  // 1 / n at each of n equal winners
+  const auto share = [&](const Tensor& values, const Tensor& largest) {
+    const Tensor winners = binary(BinaryOp::equal, values, largest);
+    return winners / sum_to(winners, largest.shape());
+  };
+  const Pair whole{broadcast_to(y.x, x.x.shape()), broadcast_to(y.x0, x.x.shape())};
+  const Tensor chosen = rises * share(x.x, y.x) + falls * share(x.x0, y.x0);
+  return {with_baselines(m * chosen * slope(x, whole, ones_like(chosen)))};
+}
+
+template <bool largest>
+Variables Rules::choice(const Node& node, const Variable& d_y, const Needs& needs) const {
+  const Tensor m = first_half(d_y, node);
+  const Pair y = pair(node.output().value(), node);
+  const Pair a = pair(broadcast_to(node.input(0).value(), d_y.shape()), node);
+  const Pair b = pair(broadcast_to(node.input(1).value(), d_y.shape()), node);
+  const auto beats = [](const Tensor& left, const Tensor& right) {
+    return largest ? binary(BinaryOp::greater_equal, left, right) : binary(BinaryOp::greater_equal, right, left);
+  };
+  const Tensor takes_a = select(beats(y.x, y.x0), beats(a.x, b.x), beats(a.x0, b.x0));
+  const auto multiplier = [&](std::size_t i, const Pair& in, const Tensor& taken) -> Variable {
+    if (!needs[i]) return {};
+    Shape shape = node.input(i).shape();
+    return with_baselines(sum_to(m * taken * slope(in, y, ones_like(m)), shape.with(0, shape[0] / 2)));
+  };
+  return {multiplier(0, a, takes_a), multiplier(1, b, unary(UnaryOp::affine, takes_a, -1, 1))};
+}
+
+// With e = exp(z) of image and baseline divided by the same number, and L = log(sum e):
+//   m_j = d_j - sum(d) (D(e_j) / D(z_j)) / (D(sum e) / D(L))
+Tensor Rules::through_log_softmax(const Pair& z, const Pair& log_p, const Tensor& d) const {
+  const Tensor highest = binary(BinaryOp::maximum, reduce(ReduceOp::max, z.x, {1}), reduce(ReduceOp::max, z.x0, {1}));
+  const auto exponential = [&](const Tensor& values) { return unary(UnaryOp::exp, values - highest); };
+  const Pair e{exponential(z.x), exponential(z.x0)};
+  const Pair total{reduce(ReduceOp::sum, e.x, {1}), reduce(ReduceOp::sum, e.x0, {1})};
+  const auto first_column = [](const Tensor& t) { return slice(t, 1, 0, 1); };
+  const Pair log_total{first_column(z.x - log_p.x), first_column(z.x0 - log_p.x0)};
+  const Tensor share = slope(z, e, e.x) / slope(log_total, total, total.x);
+  return d - reduce(ReduceOp::sum, d, {1}) * share;
+}
+
+Variables Rules::log_softmax(const Node& node, const Variable& d_y, const Needs&) const {
+  const Pair z = pair(node.input(0).value(), node), y = pair(node.output().value(), node);
+  return {with_baselines(through_log_softmax(z, y, first_half(d_y, node)))};
+}
+
+Variables Rules::softmax(const Node& node, const Variable& d_y, const Needs&) const {
+  const Pair z = pair(node.input(0).value(), node), p = pair(node.output().value(), node);
+  const Pair log_p{counterfoil::softmax(z.x, true), counterfoil::softmax(z.x0, true)};
+  return {with_baselines(through_log_softmax(z, log_p, first_half(d_y, node) * slope(log_p, p, p.x)))};
+}
+
+BackwardRules Rules::table() const {
+  BackwardRules rules;
+  const auto add = [&](std::string_view op, Rule rule) {
+    rules.emplace(op, [self = *this, rule](const Node& node, const Variable& d_y, const Needs& needs) {
+      return (self.*rule)(node, d_y, needs);
+    });
+  };
+  for (const std::string_view op : curved_operations()) add(op, &Rules::curve);
+  const std::initializer_list<std::pair<std::string_view, Rule>> others = {
+      {"conv2d", &Rules::layer},
+      {"matmul", &Rules::product_of_matrices},
+      {"norm", &Rules::norm},
+      {"multiply", &Rules::multiply},
+      {"divide", &Rules::divide},
+      {"sum_abs", &Rules::sum_abs},
+      {"sum_squares", &Rules::sum_squares},
+      {"max_pool", &Rules::max_pool},
+      {"max", &Rules::max},
+      {"maximum", &Rules::choice<true>},
+      {"minimum", &Rules::choice<false>},
+      {"log_softmax", &Rules::log_softmax},
+      {"softmax", &Rules::softmax},
+  };
+  for (const auto& [op, rule] : others) add(op, rule);
+  return rules;
+}
+
+/// The attributions of images against a baseline each, as many as fit on a tape together.
+Tensor against(nn::Classifier& classifier, const Tensor& x, const Tensor& baseline, const nn::Question& question,
+               double threshold) {
+  const std::int64_t images = x.shape()[0];
+  std::vector<std::int32_t> twice;
+  for (std::int64_t i = 0; i < 2 * images; ++i) twice.push_back(static_cast<std::int32_t>(i % images));
+  const Variable both = Variable::leaf(concat(std::vector<Tensor>{x, baseline}, 0));
+  const Variable score = nn::score(classifier, both, question.gather(twice));
+  operations_between(both, score, "DeepLIFT");
+  const Tensor one = Tensor::full({images}, 1, score.dtype(), score.device());
+  const BackwardRules rules = Rules(images, threshold).table();
+  const Variable seed = concat(std::vector<Tensor>{one, one.zeros_like()}, 0);
+  const Tensor multipliers = grad({score}, {both}, {.rules = &rules, .d_outputs = {seed}}).front().value();
+  return slice(multipliers, 0, 0, images) * (x - baseline);
+}
+
+}  // namespace
+
+void DeepLift::declare(nn::Keys& keys) {
+  keys.add("threshold", threshold, 0, 1, "of |x - x_0| / (|x| + |x_0|): up to it a derivative is taken");
+}
+
+Attribution DeepLift::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
+                              const Tensor& baselines, std::uint64_t /*seed*/) const {
+  const double limit = x.dtype() == DType::f32 ? std::max(threshold, 0x1p-20) : threshold;
+  const bool sets = baselines.shape().rank() == 5;
+  const std::int64_t count = sets ? baselines.shape()[1] : 1;
+  const Tensor values = in_parts(x.shape()[0], kPairsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+    const Tensor part = slice(x, 0, begin, end), of_part = slice(baselines, 0, begin, end);
+    Tensor mean;
+    for (std::int64_t b = 0; b < count; ++b) {
+      const Tensor baseline = sets ? baseline_of_each(of_part, b) : of_part;
+      const Tensor found = against(classifier, part, baseline, question.rows(begin, end), limit);
+      mean = mean.defined() ? axpby(1, mean, 1.0 / static_cast<double>(count), found)
+                            : unary(UnaryOp::affine, found, 1.0 / static_cast<double>(count), 0);
+    }
+    return mean;
+  });
+  return {values, completeness_gap(classifier, x, question, baselines, values)};
+}
+
+}  // namespace counterfoil::methods
