@@ -21,6 +21,13 @@ void check_baselines(const Tensor& baselines, BaselineUse use, const Shape& x) {
   }
 }
 
+void check_question(const Tensor& classes, std::int64_t images) {
+  if (classes.dtype() != DType::i32 || classes.shape() != Shape{images}) {
+    fail("attribution: classes {} {}, expected i32 {}", name_of(classes.dtype()), classes.shape().to_string(),
+         Shape{images}.to_string());
+  }
+}
+
 }  // namespace
 
 Attribution AttributionMethod::attribute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
@@ -31,6 +38,8 @@ Attribution AttributionMethod::attribute(nn::Classifier& classifier, const Tenso
   if (baseline_use() == BaselineUse::several && baselines.defined() && baselines.shape() == shape)
     sets = baselines.reshape(Shape{shape[0], 1, shape[1], shape[2], shape[3]});
   check_baselines(sets, baseline_use(), shape);
+  check_question(question.classes, shape[0]);
+  if (question.against.defined()) check_question(question.against, shape[0]);
   return compute(classifier, x, question, sets, seed);
 }
 

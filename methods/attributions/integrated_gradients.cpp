@@ -1,0 +1,40 @@
+#include "methods/attributions/integrated_gradients.h"
+
+#include "methods/attributions/copies.h"
+#include "methods/attributions/quadrature.h"
+#include "tensor/ops.h"
+
+namespace counterfoil::methods {
+namespace {
+
+Quadrature rule_named(const std::string& name, std::int64_t steps) {
+  if (name == "right_riemann") return right_riemann(steps);
+  if (name == "midpoint") return midpoint(steps);
+  if (name == "gauss_legendre") return gauss_legendre(steps);
+  fail("integrated gradients: rule {}, expected right_riemann, midpoint or gauss_legendre", name);
+}
+
+}  // namespace
+
+void IntegratedGradients::declare(nn::Keys& keys) {
+  keys.add("steps", steps, 1, 10'000, "gradients on the way from the baseline to the image");
+  keys.add("rule", rule, {"right_riemann", "midpoint", "gauss_legendre"}, "where on the way, and their weights");
+}
+
+// (x - b) sum_k w_k dS / dx at b + a_k (x - b)
+Attribution IntegratedGradients::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
+                                         const Tensor& baselines, std::uint64_t /*seed*/) const {
+  const auto [alphas, weights] = rule_named(rule, steps);
+  const Tensor alpha = column(alphas, x), weight = column(weights, x);  // [steps,1,1,1]
+  const Tensor way = binary(BinaryOp::subtract, x, baselines);          // [N,H,W,C]
+  const Tensor integral =
+      sum_over_copies(x.shape()[0], steps, [&](std::int64_t n, std::int64_t begin, std::int64_t end) {
+        const Tensor gone = binary(BinaryOp::multiply, slice(alpha, 0, begin, end), slice(way, 0, n, n + 1));
+        const Tensor path = binary(BinaryOp::add, slice(baselines, 0, n, n + 1), gone);
+        return binary(BinaryOp::multiply, copy_gradients(classifier, path, question, n), slice(weight, 0, begin, end));
+      });
+  const Tensor values = binary(BinaryOp::multiply, way, integral);
+  return {values, completeness_gap(classifier, x, question, baselines, values)};
+}
+
+}  // namespace counterfoil::methods
