@@ -8,13 +8,13 @@
 #include <new>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/flags.h"
 #include "app/tracing.h"
 #include "app/training_loop.h"
 #include "kernels/device.h"
@@ -35,8 +35,10 @@ From data to pictures of foils:
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json runs/syce.json
   counterfoil report   --run runs/syce --evaluation runs/syce.json --output report.html
   counterfoil explain  --run runs/syce --input digit.png --output foil.safetensors
+  counterfoil attribute integrated-gradients --classifier runs/classifier --input digit.png --output why.safetensors
   counterfoil methods          what else can explain, a name per line
   counterfoil methods syce     every key of a method with its default and its range
+  counterfoil attributions     what says how much each pixel adds to a score
 
 Continue a run that was stopped, bit for bit:
   counterfoil train classifier --out runs/classifier --resume
@@ -47,11 +49,6 @@ The full MNIST, or any folder of IDX files, or of pictures in a folder per class
 
 Exit status: 0 done, 1 a self test failed, 2 wrong input (one line on stderr), 3 training diverged,
 128 + signal: stopped, --resume goes on.)";
-
-std::string flag_of(std::string key) {
-  std::ranges::replace(key, '_', '-');
-  return "--" + key;
-}
 
 // --learning_rate is --learning-rate.
 std::vector<std::string> with_dashes(int argc, const char* const* argv) {
@@ -117,29 +114,13 @@ void add_train(CLI::App& program, TrainArguments& arguments, Action& action) {
     command->add_flag("--cuda-graph", arguments.cuda_graph,
                       "record the second step as a CUDA graph and replay it: the same bits, fewer launches");
     const Settings settings(kind);
-    for (const nn::Keys::Key& key : settings.keys().list()) {
-      const std::string text = nn::to_text(key.default_value);
-      const auto set = [&arguments, name = key.name](const std::string& value) { arguments.flags[name] = value; };
-      CLI::Option* option = command->add_option_function<std::string>(
-          flag_of(key.name), set,
-          fmt::format("{} ({}{})", key.help, key.expects(), text.empty() ? "" : "; default " + text));
-      option->type_name("VALUE")->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    }
+    add_keys(*command, settings.keys(), arguments.flags);
     command->footer(train_examples(kind));
     command->callback([&arguments, &action, name = kind.name] {
       arguments.kind = name;
       action = [&arguments] { return train_command(arguments); };
     });
   }
-}
-
-// The flags have the names and the help of the keys of `train`.
-void add_where(CLI::App& command, Where& where) {
-  RunConfig defaults;
-  nn::Keys keys;
-  defaults.declare(keys);
-  for (const auto& [name, field] : {std::pair{"device", &where.device}, {"route", &where.route}})
-    command.add_option(flag_of(name), *field, keys.at(name).help)->type_name("NAME");
 }
 
 void add_explain(CLI::App& program, ExplainArguments& arguments, Action& action) {
@@ -229,7 +210,7 @@ The first row has the queries; below, for each explainer, every query's counterf
   command->callback([&] { action = [&] { return panel_command(arguments); }; });
 }
 
-void add_methods(CLI::App& program, MethodsArguments& arguments, Action& action) {
+void add_methods(CLI::App& program, ListArguments& arguments, Action& action) {
   CLI::App* command = program.add_subcommand("methods", "list the methods, or the keys of one");
   command->add_option("name", arguments.name, "print the keys of this method, or of classifier or embedding")
       ->type_name("");
@@ -270,7 +251,8 @@ int parse_and_run(int argc, const char* const* argv) {
   EvaluateArguments evaluate;
   ReportArguments report;
   PanelArguments panel;
-  MethodsArguments methods;
+  AttributionArguments attributions;
+  ListArguments methods, attribution_names;
   SelftestArguments selftest;
   program.footer(kExamples);
   program.set_version_flag("--version", "counterfoil " + version());
@@ -281,10 +263,12 @@ int parse_and_run(int argc, const char* const* argv) {
   add_evaluate(program, evaluate, action);
   add_report(program, report, action);
   add_panel(program, panel, action);
+  add_attributions(program, attributions, action);
   add_selftest(program, selftest, action);
   std::filesystem::path trace;
   add_trace(program, trace);
   add_methods(program, methods, action);
+  add_attribution_list(program, attribution_names, action);
   program.add_subcommand("metrics", "list what is measured")->callback([&] { action = metrics_command; });
   for (CLI::App* command : program.get_subcommands({})) {
     command->allow_extras();

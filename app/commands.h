@@ -14,7 +14,9 @@ namespace counterfoil::app {
 /// Where and how to compute, of all but training, for which they are keys.
 struct Where {
   std::string device = "auto", route = "auto";
+  std::int64_t threads = 0;  ///< 0: as many as the machine has
 };
+Device& open_device(const Where& where);
 
 struct TrainArguments {
   std::string kind;
@@ -51,6 +53,39 @@ struct ReportArguments {
 };
 int report_command(const ReportArguments& arguments);
 
+struct AttributeArguments {
+  std::string method;
+  std::map<std::string, std::string> flags;  ///< key of the method -> text
+  std::filesystem::path classifier, output;
+  std::filesystem::path cascade;             ///< JSON of the cascading randomisation; may be empty
+  std::vector<std::filesystem::path> input;  ///< empty: the test images of the classifier's data
+  std::int64_t images = 0;                   ///< how many of them, from the first; 0: all
+  std::string explained;                     ///< name of the class to explain; empty: the one that is decided
+  std::string against;                       ///< name of the class it is held against, or runner-up; empty: none
+  std::string scale = "logits";              ///< or probabilities
+  std::string baseline;                      ///< as make_baselines() takes it; empty: the method's usual one
+  std::int64_t baselines = 1;                ///< how many for each image
+  std::int64_t seed = 0;
+  Where where;
+};
+int attribute_command(const AttributeArguments& arguments);
+
+struct EvaluateAttributionsArguments {
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path classifier, annotations, json, markdown;  ///< the last three may be empty
+  std::string scale;                                              ///< logits or probabilities; empty: each file's own
+  std::int64_t seed = 0;
+  Where where;
+};
+int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments);
+
+struct AttributionPanelArguments {
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path output;
+  std::int64_t images = 8;
+};
+int attribution_panel_command(const AttributionPanelArguments& arguments);
+
 struct PanelArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path output;
@@ -59,11 +94,13 @@ struct PanelArguments {
 };
 int panel_command(const PanelArguments& arguments);
 
-struct MethodsArguments {
-  std::string name;   ///< print its keys with their defaults; empty: the methods' names, one a line
+/// Of the commands that list what there is by name.
+struct ListArguments {
+  std::string name;   ///< print its keys with their defaults; empty: the names, one a line
   bool json = false;  ///< the same as JSON: name, paper and description; of a named one also "keys"
 };
-int methods_command(const MethodsArguments& arguments);
+int methods_command(const ListArguments& arguments);
+int attributions_command(const ListArguments& arguments);
 int metrics_command();
 
 struct SelftestArguments {

@@ -5,7 +5,6 @@
 #include "app/commands.h"
 #include "app/evaluation.h"
 #include "kernels/error.h"
-#include "kernels/route.h"
 #include "metrics/embedding.h"
 #include "tensor/atomic_file.h"
 #include "tensor/ops.h"
@@ -37,7 +36,7 @@ int evaluate_command(const EvaluateArguments& arguments) {
   for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
     if (!file.empty()) check_writable(file);
   }
-  Device& device = open_device(arguments.where.device, arguments.where.route);
+  Device& device = open_device(arguments.where);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
   const data::Dataset test = common_test_images(explainers, arguments.runs);

@@ -43,7 +43,7 @@ int target_named(const ExplainerRun& explained, const std::string& name) {
   return static_cast<int>(found - names.begin());
 }
 
-std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images, std::optional<int> target) {
+std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images, const Tensor& targets) {
   auto* targeted = dynamic_cast<methods::TargetedExplainer*>(&explained.explainer);
   constexpr std::int64_t kPart = 64;  // images explained at a time
   std::map<std::string, std::vector<Tensor>> parts;
@@ -55,13 +55,11 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
     const Tensor x = slice(images, 0, first, std::min(first + kPart, images.shape()[0]));  // [n,H,W,C]
     parts["input"].push_back(x);
     parts["probabilities.input"].push_back(probabilities(x));
-    const Tensor targets =
-        target ? Tensor::from(std::vector<std::int32_t>(static_cast<std::size_t>(x.shape()[0]), *target),
-                              {x.shape()[0]}, x.device())
-               : methods::runner_up(explained.classifier, x);
+    const Tensor towards = targets.defined() ? slice(targets, 0, first, first + x.shape()[0])
+                                             : methods::runner_up(explained.classifier, x);
     methods::Explanation explanation =
-        targeted != nullptr ? targeted->explain_towards(x, targets) : explained.explainer.explain(x);
-    if (targeted != nullptr || explained.classifier.class_count() == 2) explanation.emplace("target", targets);
+        targeted != nullptr ? targeted->explain_towards(x, towards) : explained.explainer.explain(x);
+    if (targeted != nullptr || explained.classifier.class_count() == 2) explanation.emplace("target", towards);
     for (const auto& [name, tensor] : explanation) {
       parts[name].push_back(tensor);
       const bool image = name != "map" && name != "mask" && name != "difference" && name != "picture";
@@ -75,7 +73,7 @@ std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tens
   return joined;
 }
 
-data::Dataset test_images(const Run& run, const std::filesystem::path& folder) {
+data::Splits splits_of(const Run& run, const std::filesystem::path& folder) {
   const RunConfig& config = run.settings->run();
   data::SplitSource data =
       data::split(data::open_source(config.data), {config.split, static_cast<std::uint64_t>(config.split_seed)});
@@ -83,7 +81,11 @@ data::Dataset test_images(const Run& run, const std::filesystem::path& folder) {
   std::ifstream stream(file, std::ios::binary);
   const std::string stored{std::istreambuf_iterator<char>(stream), {}};
   if (stored != data.description) fail("{}: the data are not those that the run was trained on", file.string());
-  return std::move(data.splits.test);
+  return std::move(data.splits);
+}
+
+data::Dataset test_images(const Run& run, const std::filesystem::path& folder) {
+  return splits_of(run, folder).test;
 }
 
 data::Dataset common_test_images(const std::vector<ExplainerRun>& explainers,

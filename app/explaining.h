@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "app/run.h"
 #include "methods/explainer.h"
 
@@ -26,14 +24,14 @@ std::vector<std::string> decision_names(const ExplainerRun& explained);
 int target_named(const ExplainerRun& explained, const std::string& name);
 
 /// What the explainer says of images [N,H,W,C] in [0,1], N >= 1, a part at a time: "input", the method's own names,
-/// "target" (i32 [N], the class asked for: `target`, or else the runner-up; not of a method that asks several classes
-/// for anything but their decision), and "probabilities.<name>" [N,classes] of the classifier for each of them that is
-/// an image.
-std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images,
-                                             std::optional<int> target = std::nullopt);
+/// "target" (i32 [N], the classes asked for: `targets`, or else the runners-up; not of a method that asks several
+/// classes for anything but their decision), and "probabilities.<name>" [N,classes] of the classifier for each of them
+/// that is an image.
+std::map<std::string, Tensor> explain_images(ExplainerRun& explained, const Tensor& images, const Tensor& targets = {});
 
-/// The test images of the data that the run was trained on, read again. Throws Error when they are not the same any
-/// more.
+/// The data that the run was trained on, read again. Throws Error when they are not the same any more.
+data::Splits splits_of(const Run& run, const std::filesystem::path& folder);
+/// Their test images.
 data::Dataset test_images(const Run& run, const std::filesystem::path& folder);
 /// Those of several runs, at least one, with the folder of each. Throws Error unless they are the same for all.
 data::Dataset common_test_images(const std::vector<ExplainerRun>& explainers,

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "app/attribution_evaluation.h"
+#include "app/attribution_registry.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/figures.h"
@@ -17,58 +19,99 @@ void print_key(const nn::Keys::Key& key) {
              text.empty() ? "empty" : text);
 }
 
-void print_kind(const Kind& kind) {
-  fmt::print("{}: {}\n", kind.name, kind.summary);
-  if (!kind.paper.empty()) fmt::print("{}\n", kind.paper);
-  fmt::print(
-      "\nEvery key is also a flag (--learning-rate 0.001) and a line of a TOML file for --config (learning_rate = "
-      "0.001).\n");
-  const Settings settings(kind);
-  for (const nn::Keys::Key& key : settings.keys().list()) print_key(key);
+// What is listed: its name, where it is from, what it is, and more in its JSON; with its keys when it is asked for.
+struct Entry {
+  std::string name, paper, summary;
+  nlohmann::ordered_json more = nlohmann::ordered_json::object();
+};
+
+nlohmann::ordered_json json_of(const Entry& entry) {
+  nlohmann::ordered_json json = {{"name", entry.name}, {"paper", entry.paper}, {"description", entry.summary}};
+  json.update(entry.more);
+  return json;
 }
 
-nlohmann::ordered_json json_of(const Kind& kind) {
-  return {{"name", kind.name}, {"paper", kind.paper}, {"description", kind.summary}};
+void list(const std::vector<Entry>& entries, bool json) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Entry& entry : entries) {
+    all.push_back(json_of(entry));
+    if (!json) fmt::print("{}\n", entry.name);
+  }
+  if (json) fmt::print("{}\n", all.dump(2));
 }
 
-nlohmann::ordered_json with_keys(const Kind& kind) {
-  nlohmann::ordered_json json = json_of(kind);
-  const Settings settings(kind);
-  for (const nn::Keys::Key& key : settings.keys().list()) {
+void show(const Entry& entry, const nn::Keys& keys, const char* about_keys, bool as_json) {
+  if (!as_json) {
+    fmt::print("{}: {}\n", entry.name, entry.summary);
+    if (!entry.paper.empty()) fmt::print("{}\n", entry.paper);
+    for (const auto& [name, value] : entry.more.items()) fmt::print("{}: {}\n", name, value.get<std::string>());
+    fmt::print("\n{}\n", keys.list().empty() ? "It has no keys." : about_keys);
+    for (const nn::Keys::Key& key : keys.list()) print_key(key);
+    return;
+  }
+  nlohmann::ordered_json json = json_of(entry);
+  json["keys"] = nlohmann::ordered_json::array();
+  for (const nn::Keys::Key& key : keys.list()) {
     nlohmann::ordered_json& one = json["keys"].emplace_back();
     one["name"] = key.name;
     std::visit([&](const auto& value) { one["default"] = value; }, key.default_value);
     one["expects"] = key.expects();
     one["help"] = key.help;
   }
-  return json;
+  fmt::print("{}\n", json.dump(2));
+}
+
+Entry entry_of(const Kind& kind) {
+  return {kind.name, kind.paper, kind.summary};
+}
+
+Entry entry_of(const AttributionKind& kind) {
+  static constexpr const char* kUses[] = {"none", "one for each image", "several for each image"};
+  return {kind.name,
+          kind.paper,
+          kind.summary,
+          {{"baseline", kUses[static_cast<std::size_t>(kind.make()->baseline_use())]}}};
 }
 
 }  // namespace
 
-int methods_command(const MethodsArguments& arguments) {
+int methods_command(const ListArguments& arguments) {
   if (!arguments.name.empty()) {
     const Kind& kind = kind_named(arguments.name);
-    if (arguments.json) {
-      fmt::print("{}\n", with_keys(kind).dump(2));
-    } else {
-      print_kind(kind);
-    }
+    show(entry_of(kind), Settings(kind).keys(),
+         "Every key is also a flag (--learning-rate 0.001) and a line of a TOML file for --config (learning_rate = "
+         "0.001).",
+         arguments.json);
     return 0;
   }
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  std::vector<Entry> entries;
   for (const Kind& kind : kinds()) {
-    if (kind.paper.empty()) continue;
-    list.push_back(json_of(kind));
-    if (!arguments.json) fmt::print("{}\n", kind.name);
+    if (!kind.paper.empty()) entries.push_back(entry_of(kind));
   }
-  if (arguments.json) fmt::print("{}\n", list.dump(2));
+  list(entries, arguments.json);
+  return 0;
+}
+
+int attributions_command(const ListArguments& arguments) {
+  if (!arguments.name.empty()) {
+    const AttributionKind& kind = attribution_named(arguments.name);
+    const std::unique_ptr<methods::AttributionMethod> method = kind.make();
+    nn::Keys keys;
+    method->declare(keys);
+    show(entry_of(kind), keys, "Every key is also a flag of `counterfoil attribute`.", arguments.json);
+    return 0;
+  }
+  std::vector<Entry> entries;
+  for (const AttributionKind& kind : attribution_kinds()) entries.push_back(entry_of(kind));
+  list(entries, arguments.json);
   return 0;
 }
 
 int metrics_command() {
   fmt::print("What `counterfoil evaluate` measures on the test images:\n");
   for (const FigureMeaning& figure : kFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
+  fmt::print("\nWhat `counterfoil evaluate-attributions` measures, means over the images:\n");
+  for (const AttributionFigure& figure : attribution_figures()) fmt::print("  {:<21} {}\n", figure.key, figure.meaning);
   return 0;
 }
 

@@ -5,7 +5,6 @@
 #include "app/picture_grid.h"
 #include "app/report.h"
 #include "kernels/error.h"
-#include "kernels/route.h"
 #include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 
@@ -13,7 +12,7 @@ namespace counterfoil::app {
 
 int panel_command(const PanelArguments& arguments) {
   check_writable(arguments.output);
-  Device& device = open_device(arguments.where.device, arguments.where.route);
+  Device& device = open_device(arguments.where);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
   const Tensor images = common_test_images(explainers, arguments.runs).all_images(device);

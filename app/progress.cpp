@@ -44,14 +44,16 @@ std::string peak_memory_text(const Device& device) {
 }
 
 Progress::Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step,
-                   const std::filesystem::path& log)
+                   const std::filesystem::path& log, std::string unit)
     : start_(start),
       steps_(steps),
       images_per_step_(images_per_step),
+      unit_(std::move(unit)),
       terminal_(::isatty(STDERR_FILENO) == 1),
       shown_(began_),
-      logged_(began_),
-      log_(log, std::ios::app) {}
+      logged_(began_) {
+  if (!log.empty()) log_.open(log, std::ios::app);
+}
 
 Progress::~Progress() {
   clear_bar();
@@ -60,9 +62,9 @@ Progress::~Progress() {
 std::string Progress::status(std::int64_t step, const nn::LossTerms& terms) const {
   const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
   const double rate = static_cast<double>(step - start_) / std::max(elapsed, 1e-9);
-  return fmt::format("step {}/{}{}  {:.0f} images/s  {} left", step, steps_, terms_text(terms),
-                     rate * static_cast<double>(images_per_step_),
-                     duration_text(static_cast<double>(steps_ - step) / std::max(rate, 1e-9)));
+  const double images = rate * static_cast<double>(images_per_step_);
+  return fmt::format("{} {}/{}{}  {:.{}f} images/s  {} left", unit_, step, steps_, terms_text(terms), images,
+                     images < 1 ? 2 : 0, duration_text(static_cast<double>(steps_ - step) / std::max(rate, 1e-9)));
 }
 
 void Progress::step(std::int64_t step, const nn::LossTerms& terms) {

@@ -17,11 +17,13 @@ std::string duration_text(double seconds);
 /// "peak memory 381 MiB of tensors on cpu": the most that a device's allocator has handed out at once.
 std::string peak_memory_text(const Device& device);
 
-/// Shows how far training is: on a terminal a bar that is redrawn in place, elsewhere a plain line every few seconds,
-/// on stderr; and a line every few seconds in the log file.
+/// Shows how far a training is, or other work in steps: on a terminal a bar that is redrawn in place, elsewhere a plain
+/// line every few seconds, on stderr; and a line every few seconds in the log file.
 class Progress {
  public:
-  Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step, const std::filesystem::path& log);
+  /// `log` may be empty: none. `unit`: what a step is called.
+  Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step, const std::filesystem::path& log,
+           std::string unit = "step");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -39,6 +41,7 @@ class Progress {
   void clear_bar();
 
   const std::int64_t start_, steps_, images_per_step_;
+  const std::string unit_;
   const bool terminal_;
   const Clock::time_point began_ = Clock::now();
   Clock::time_point shown_, logged_;

@@ -1,6 +1,7 @@
 #include "app/report.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
@@ -165,6 +166,20 @@ data::Image heat_image(const std::vector<float>& map, std::int64_t height, std::
     for (const float channel : {red, other, other}) {
       image.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * channel)));
     }
+  }
+  return image;
+}
+
+data::Image signed_image(const std::vector<float>& map, std::int64_t height, std::int64_t width) {
+  constexpr float kGrey = 225;
+  constexpr std::array<float, 3> kBlue = {8, 64, 160}, kRed = {160, 16, 32};
+  float largest = 0;
+  for (const float value : map) largest = std::max(largest, std::abs(value));
+  data::Image image{height, width, 3, {}};
+  for (const float value : map) {
+    const float part = largest > 0 ? std::abs(value) / largest : 0.F;
+    for (const float end : value > 0 ? kBlue : kRed)
+      image.pixels.push_back(static_cast<std::uint8_t>(std::lround(kGrey + part * (end - kGrey))));
   }
   return image;
 }

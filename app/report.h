@@ -42,6 +42,9 @@ std::string render_html(const Report& report);
 
 /// A non-negative map [H,W] as an image: white at 0 to deep red at the largest value (an all-zero map is white).
 data::Image heat_image(const std::vector<float>& map, std::int64_t height, std::int64_t width);
+/// A map with signs [H,W]: grey at 0, to deep blue at the largest magnitude where positive and to deep red where
+/// negative (an all-zero map is grey).
+data::Image signed_image(const std::vector<float>& map, std::int64_t height, std::int64_t width);
 /// Values in [0,1], [H,W,C], as 8 bits, rounded; values outside are clamped.
 data::Image grey_or_colour_image(const std::vector<float>& values, std::int64_t height, std::int64_t width,
                                  std::int64_t channels);

@@ -11,7 +11,6 @@
 #include "app/report.h"
 #include "data/idx.h"
 #include "kernels/error.h"
-#include "kernels/route.h"
 #include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
@@ -142,7 +141,7 @@ int report_command(const ReportArguments& arguments) {
   check_writable(arguments.output);
   Report report;
   if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation, arguments.run);
-  Device& device = open_device(arguments.where.device, arguments.where.route);
+  Device& device = open_device(arguments.where);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const data::Dataset test = test_images(explained.run, arguments.run);
   const Tensor images = test.all_images(device);

@@ -23,41 +23,28 @@ constexpr std::size_t kPerByte = 16, kAnyway = std::size_t{64} << 20U;
 
 constexpr const char* kDigest = "weights of ";  // before the run directory of a classifier
 
-struct ClassifierRun {
-  std::shared_ptr<nn::Classifier> classifier;  // keeps the run alive
-  std::vector<std::string> class_names;
-  std::string digest;
-};
-
-ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device) {
-  if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
-  const auto run = std::make_shared<Run>(load_run(folder, device));
-  auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
-  if (training == nullptr) {
-    fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
-  }
-  return {{run, &training->classifier()},
-          run->data.splits.train.class_names,
-          weights_digest(run->trainable->training_state())};
+const std::vector<std::string>& class_names_of(const ClassifierRun& opened) {
+  return opened.run->data.splits.train.class_names;
 }
 
 // The named class, as class 1, against all the others.
 std::shared_ptr<nn::Classifier> against_all(const ClassifierRun& opened, const std::string& folder,
                                             const std::string& name) {
-  const auto found = std::ranges::find(opened.class_names, name);
-  if (found == opened.class_names.end()) {
-    fail("{}: it knows no class {}; its classes are {}", folder, in_quotes(name), fmt::join(opened.class_names, ", "));
+  const auto found = std::ranges::find(class_names_of(opened), name);
+  if (found == class_names_of(opened).end()) {
+    fail("{}: it knows no class {}; its classes are {}", folder, in_quotes(name),
+         fmt::join(class_names_of(opened), ", "));
   }
   return std::make_shared<methods::OneAgainstAll>(opened.classifier,
-                                                  static_cast<int>(found - opened.class_names.begin()));
+                                                  static_cast<int>(found - class_names_of(opened).begin()));
 }
 
 // Which class is which, in --target and in every page and picture, is said by the names of the data's classes. A
 // classifier of other images is refused here, and not when a method first asks it.
 void check_classifier(const ClassifierRun& opened, const std::string& folder, const Run& run) {
   const data::Dataset& train = run.data.splits.train;
-  if (opened.class_names != train.class_names) {
-    fail("{}: its classes are {}, those of the data {}", folder, fmt::join(opened.class_names, ", "),
+  if (class_names_of(opened) != train.class_names) {
+    fail("{}: its classes are {}, those of the data {}", folder, fmt::join(class_names_of(opened), ", "),
          fmt::join(train.class_names, ", "));
   }
   try {
@@ -186,6 +173,16 @@ Run load_run(const std::filesystem::path& folder, Device& device) {
   }
   load_model(directory.model(), run.trainable->training_state(), device);
   return run;
+}
+
+ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device) {
+  if (folder.empty()) fail("classifier: expected the run directory of a trained classifier, found none");
+  const auto run = std::make_shared<Run>(load_run(folder, device));
+  auto* training = dynamic_cast<methods::ClassifierTraining*>(run->trainable.get());
+  if (training == nullptr) {
+    fail("{}: expected a classifier's run, found one of {}", folder.string(), run->settings->kind().name);
+  }
+  return {run, {run, &training->classifier()}, weights_digest(run->trainable->training_state())};
 }
 
 }  // namespace counterfoil::app

@@ -39,4 +39,13 @@ void check_classifiers(const Run& run, const Metadata& metadata);
 /// are built within 16 times that and 64 MiB, and its tensors read once they are those of the networks.
 Run load_run(const std::filesystem::path& folder, Device& device);
 
+/// A finished run of a classifier.
+struct ClassifierRun {
+  std::shared_ptr<Run> run;
+  std::shared_ptr<nn::Classifier> classifier;  ///< keeps the run alive
+  std::string digest;                          ///< of its weights
+};
+/// Throws Error as load_run() does, and when it is the run of anything else.
+ClassifierRun load_classifier(const std::filesystem::path& folder, Device& device);
+
 }  // namespace counterfoil::app

@@ -2,13 +2,12 @@
 
 #include "app/commands.h"
 #include "kernels/error.h"
-#include "kernels/route.h"
 #include "tests/cases/check.h"
 
 namespace counterfoil::app {
 
 int selftest_command(const SelftestArguments& arguments) {
-  Device& device = open_device(arguments.where.device, arguments.where.route);
+  Device& device = open_device(arguments.where);
   int run = 0, failed = 0;
   double worst = 0;
   std::string worst_name;

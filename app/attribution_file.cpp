@@ -1,0 +1,75 @@
+#include "app/attribution_file.h"
+
+#include "kernels/error.h"
+#include "tensor/nearest_name.h"
+#include "tensor/ops.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+constexpr std::uint64_t kLargest = std::uint64_t{1} << 32U;  // bytes of a file's tensors
+
+void check(const TensorSpecs& tensors, const char* name, DType dtype, const Shape& shape) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) return;
+  if (found->second.dtype == dtype && found->second.shape == shape) return;
+  fail("'{}': expected {} {}, found {} {}", name, name_of(dtype), shape.to_string(), name_of(found->second.dtype),
+       found->second.shape.to_string());
+}
+
+void check_header(const TensorFileHeader& header) {
+  const TensorSpecs& tensors = header.tensors;
+  for (const char* name : {"input", "attribution"}) {
+    if (!tensors.contains(name)) fail("it has no tensor '{}'", name);
+  }
+  const Shape& shape = tensors.at("input").shape;
+  if (shape.rank() != 4 || shape[0] < 1) fail("'input': expected [N,H,W,C], found {}", shape.to_string());
+  for (const char* name : {"input", "attribution", "baseline"}) check(tensors, name, DType::f32, shape);
+  for (const char* name : {"classes", "against"}) check(tensors, name, DType::i32, Shape{shape[0]});
+  if (const auto sets = tensors.find("baselines"); sets != tensors.end()) {
+    const Shape& found = sets->second.shape;
+    if (found.rank() != 5 || found[1] < 1) fail("'baselines': expected [N,B,H,W,C], found {}", found.to_string());
+    check(tensors, "baselines", DType::f32, {shape[0], found[1], shape[1], shape[2], shape[3]});
+  }
+  if (header.data_bytes > kLargest) fail("tensors of {} bytes, expected at most {}", header.data_bytes, kLargest);
+}
+
+std::string entry(const TensorFile& contents, const char* name) {
+  const auto found = contents.metadata.find(name);
+  return found == contents.metadata.end() ? "" : found->second;
+}
+
+}  // namespace
+
+Tensor AttributionFile::baseline() const {
+  return slice(baselines, 1, 0, 1).reshape(input.shape());
+}
+
+AttributionFile read_attributions(const std::filesystem::path& file, Device& device) {
+  const TensorFile contents = read_safetensors(file, device, check_header);
+  for (const auto& [name, tensor] : contents.tensors) {
+    if (tensor.dtype() == DType::f32 && !all_finite(tensor))
+      fail("{}: {} holds numbers that are not finite", file.string(), in_quotes(name));
+  }
+  const auto tensor = [&](const char* name) {
+    const auto found = contents.tensors.find(name);
+    return found == contents.tensors.end() ? Tensor() : found->second;
+  };
+  AttributionFile read{file.stem().string(), tensor("input"), tensor("attribution"), {}, tensor("baselines"), {}};
+  read.question = {.classes = tensor("classes"), .against = tensor("against")};
+  if (entry(contents, "scale") == "probabilities") read.question.scale = nn::Question::Scale::probabilities;
+  if (const Tensor one = tensor("baseline"); one.defined() && !read.baselines.defined()) {
+    const Shape& shape = one.shape();
+    read.baselines = one.reshape(Shape{shape[0], 1, shape[1], shape[2], shape[3]});
+  }
+  if (const std::string method = entry(contents, "method"); !method.empty()) {
+    std::filesystem::path baseline = entry(contents, "baseline");
+    if (!baseline.has_filename()) baseline = baseline.parent_path();  // a folder's name with a slash behind it
+    read.label = baseline.empty() ? method : method + ", " + baseline.filename().string();
+  }
+  read.classifier = entry(contents, "classifier");
+  return read;
+}
+
+}  // namespace counterfoil::app

@@ -1,0 +1,96 @@
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "app/attribution_evaluation.h"
+#include "app/commands.h"
+#include "app/explaining.h"
+#include "kernels/error.h"
+#include "tensor/atomic_file.h"
+#include "tensor/nearest_name.h"
+#include "tensor/ops.h"
+
+namespace counterfoil::app {
+
+namespace {
+
+constexpr std::int64_t kReplacements = 4;
+
+// [M,H,W,C], of the classifier's training images
+Tensor draw_replacements(const ClassifierRun& run, const std::filesystem::path& folder, std::uint64_t seed,
+                         Device& device) {
+  const data::Dataset train = splits_of(*run.run, folder).train;
+  Random random(seed, "replacements");
+  std::vector<std::int32_t> places = random.permutation(static_cast<std::int32_t>(train.size()));
+  places.resize(std::min<std::size_t>(places.size(), kReplacements));
+  return train.images(places, device);
+}
+
+// The tensor "annotations", or the only one: [N,H,W,1], not 0 inside.
+Tensor read_annotations(const std::filesystem::path& file, Device& device) {
+  if (file.empty()) return {};
+  const TensorFile contents = read_safetensors(file, device);
+  if (contents.tensors.size() == 1) return contents.tensors.begin()->second;
+  return contents.at("annotations");
+}
+
+void check_fits(const AttributionFile& file, const ClassifierRun& run, const std::filesystem::path& folder,
+                const Tensor& annotations) {
+  const data::Dataset& like = run.run->data.splits.train;
+  const Shape& shape = file.input.shape();
+  if (shape[1] != like.height || shape[2] != like.width || shape[3] != like.channels) {
+    fail("images of {} x {} x {}, {} was trained on {} x {} x {}", shape[1], shape[2], shape[3], folder.string(),
+         like.height, like.width, like.channels);
+  }
+  if (!file.classifier.empty() && file.classifier != run.digest)
+    fail("it explains another classifier than {}", folder.string());
+  if (annotations.defined() && annotations.shape() != Shape{shape[0], shape[1], shape[2], 1}) {
+    fail("annotations {}, expected {}", annotations.shape().to_string(),
+         Shape{shape[0], shape[1], shape[2], 1}.to_string());
+  }
+}
+
+void print(const AttributionEvaluation& evaluation) {
+  fmt::print("{} ({}, {} images)\n", evaluation.file, evaluation.label, evaluation.images);
+  for (const auto& [key, value] : evaluation.figures) {
+    if (value) fmt::print("  {:<21} {:.4f}\n", key, *value);
+  }
+}
+
+}  // namespace
+
+int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments) {
+  for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
+    if (!file.empty()) check_writable(file);
+  }
+  Device& device = open_device(arguments.where);
+  const ClassifierRun run = load_classifier(arguments.classifier, device);
+  const auto seed = static_cast<std::uint64_t>(arguments.seed);
+  const Tensor replacements = draw_replacements(run, arguments.classifier, seed, device);
+  const Tensor annotations = read_annotations(arguments.annotations, device);
+  std::vector<AttributionEvaluation> evaluations;
+  for (const std::filesystem::path& name : arguments.files) {
+    const AttributionFile file = read_attributions(name, device);
+    nn::Question question = file.question;
+    try {
+      check_fits(file, run, arguments.classifier, annotations);
+      const Tensor decisions = run.classifier->decisions(file.input);
+      if (!question.classes.defined()) question.classes = decisions;
+      if (!arguments.scale.empty()) {
+        question.scale = arguments.scale == "logits" ? nn::Question::Scale::logits : nn::Question::Scale::probabilities;
+      }
+      evaluations.push_back(
+          evaluate_attributions({*run.classifier, file, question, decisions, replacements, annotations, seed}));
+    } catch (const Error& error) {
+      fail("{}: {}", name.string(), error.what());
+    }
+    evaluations.back().file = name.string();
+    if (arguments.files.size() > 1) fmt::print(stderr, "{}/{} measured\n", evaluations.size(), arguments.files.size());
+  }
+  if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
+  if (!arguments.markdown.empty()) write_text_atomically(arguments.markdown, to_markdown(evaluations));
+  for (const AttributionEvaluation& evaluation : evaluations) print(evaluation);
+  return 0;
+}
+
+}  // namespace counterfoil::app
