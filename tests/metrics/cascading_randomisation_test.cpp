@@ -97,6 +97,8 @@ TEST_F(CascadingRandomisation, NumbersAreGaussianOfTheSameNorm) {
   }
   EXPECT_NEAR(within / 384, 0.683, 0.06);
   EXPECT_LT(std::abs(sum), 4 * std::sqrt(384.0) * deviation);
+  const std::vector<double>& others = after.at("output.weight_orig");  // no layer has another's numbers
+  EXPECT_GT(std::abs(others[1] / others[0] - weights[1] / weights[0]), 1e-6);
 }
 
 TEST_F(CascadingRandomisation, SpectralNormFollows) {
@@ -123,6 +125,26 @@ TEST_F(CascadingRandomisation, IsUndoneAlsoAfterAnError) {
 TEST_F(CascadingRandomisation, DependsOnTheSeedAlone) {
   EXPECT_EQ(states(1), states(1));
   EXPECT_NE(states(1), states(2));
+}
+
+TEST_F(CascadingRandomisation, OfFloatsOnTheCpu) {
+  Random floats(7, "layers");
+  const auto shared = std::make_shared<Layers>(nn::Init{floats, cpu_device(), DType::f32, nn::normal(0.3)});
+  nn::NetworkClassifier classifier(shared, 5);
+  const Tensor x = Tensor::full(Shape{2, 4, 4, 2}, 1, DType::f32, cpu_device());
+  const nn::Question question{classes_of({0, 3}).to(cpu_device())};
+  const std::vector<double> scores = nn::scores(classifier, x, question).to_doubles();
+  std::vector<std::vector<double>> seen = {scores};
+  std::vector<State> after;
+  randomise_cascading(*shared, 1, [&](const std::string&) {
+    seen.push_back(nn::scores(classifier, x, question).to_doubles());
+    after.push_back(values_of(*shared));
+    EXPECT_NE(seen.back(), seen[seen.size() - 2]);
+  });
+  EXPECT_EQ(nn::scores(classifier, x, question).to_doubles(), scores);
+  // The numbers that the reference device has, in another precision.
+  const State in_double = states(1).back();
+  expect_all_near(after.back().at("features.conv.weight"), in_double.at("features.conv.weight"), 1e-5);
 }
 
 TEST(RankSimilarity, ByHand) {

@@ -194,6 +194,12 @@ TEST(Aospc, NoiseIsOfTheSeedAndTheImage) {
   };
   EXPECT_EQ(scores(3, 5), scores(2, 5));
   EXPECT_NE(scores(3, 5), scores(3, 6));
+  Quadratic f = mean_of_grey();
+  const std::vector<Tensor> twice = {slice(a, 0, 0, 1), slice(a, 0, 0, 1)};
+  const Tensor x = slice(grey(), 0, 0, 2);
+  const Tensor same = aospc(f, x, {classes_of({1, 1})}, concat(twice, 0), 5).curve.scores;
+  EXPECT_EQ(slice(same, 1, 0, 1).to_doubles()[0], slice(same, 1, 0, 1).to_doubles()[1]);
+  EXPECT_NE(slice(same, 1, 1, 2).to_doubles()[0], slice(same, 1, 1, 2).to_doubles()[1]);
 }
 
 TEST(Aospc, RefusesOptionsOutOfRange) {
