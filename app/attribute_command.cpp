@@ -194,14 +194,7 @@ int attribute_command(const AttributeArguments& arguments) {
   if (tensors) check_writable(arguments.output);
   if (!arguments.cascade.empty()) check_writable(arguments.cascade);
   const methods::BaselineUse use = method->baseline_use();
-  if (use == methods::BaselineUse::none && !arguments.baseline.empty())
-    fail("--baseline {}: {} takes no baseline", in_quotes(arguments.baseline), arguments.method);
-  if (use != methods::BaselineUse::several && arguments.baselines > 1)
-    fail("--baselines {}: {} takes {}", arguments.baselines, arguments.method,
-         use == methods::BaselineUse::none ? "no baseline" : "one for each image");
-  BaselineSource source{arguments.baseline.empty() ? baseline_names().front() : arguments.baseline,
-                        arguments.baselines};
-  if (use != methods::BaselineUse::none) check_baseline_source(source, !arguments.against.empty());
+  const BaselineSource source = baseline_source(arguments.baseline, arguments.baselines, use);
 
   Device& device = open_device(arguments.where);
   ClassifierRun run = load_classifier(arguments.classifier, device);

@@ -10,6 +10,7 @@
 #include "metrics/annotation_overlap.h"
 #include "metrics/aopc.h"
 #include "metrics/aospc.h"
+#include "metrics/baseline_distance.h"
 #include "metrics/deletion_curve.h"
 #include "metrics/faithfulness.h"
 #include "metrics/inverse_localisation.h"
@@ -60,6 +61,11 @@ Figure inverse_localisation(const Subject& of) {
   return mean(metrics::inverse_localisation(of.file.attribution, edge));
 }
 
+Figure baseline_distance(const Subject& of) {
+  if (!of.file.baselines.defined()) return std::nullopt;
+  return metrics::baseline_distance(of.file.input, of.file.baselines);
+}
+
 template <int Percentile>
 Figure iou(const Subject& of) {
   if (!of.annotations.defined()) return std::nullopt;
@@ -95,6 +101,7 @@ const std::vector<AttributionFigure>& attribution_figures() {
       {"inverse_localisation",
        "mean |a| of an eighth of the columns at either side over that of the others; lower is more localised",
        inverse_localisation},
+      {"baseline_distance", "mean Euclidean distance of the images to their baselines", baseline_distance},
       {"iou_90", "intersection over union of an annotation and the pixels above the 90th percentile; 1 is best",
        iou<90>},
       {"iou_95", "the same of the 95th", iou<95>},

@@ -43,11 +43,13 @@ void add_attribute_flags(CLI::App& command, AttributeArguments& arguments) {
       ->type_name("NAME");
   command
       .add_option("--baseline", arguments.baseline,
-                  fmt::format("of a method that takes one: {}, or the run directory of an explainer, whose "
-                              "counterfactuals are taken (default {})",
-                              fmt::join(baseline_names(), ", "), baseline_names().front()))
+                  fmt::format("of a method that takes any: {}, or the run directory of an explainer, whose "
+                              "counterfactuals are taken (default zero; where it takes several, samples)",
+                              fmt::join(baseline_names(), ", ")))
       ->type_name("NAME|DIR");
-  command.add_option("--baselines", arguments.baselines, "class samples drawn for each image (default 1)")
+  command
+      .add_option("--baselines", arguments.baselines,
+                  "samples for each image (default 32 where the method takes several, else 1)")
       ->check(CLI::Range(1, 4096))
       ->type_name("B");
   command

@@ -5,6 +5,9 @@
 #include "methods/attributions/expected_gradients.h"
 #include "methods/attributions/guided_backpropagation.h"
 #include "methods/attributions/integrated_gradients.h"
+#include "methods/attributions/lime.h"
+#include "methods/attributions/occlusion.h"
+#include "methods/attributions/prediction_difference.h"
 #include "methods/attributions/saliency.h"
 #include "methods/attributions/smooth_grad.h"
 #include "tensor/nearest_name.h"
@@ -49,6 +52,17 @@ std::vector<AttributionKind> make_attribution_kinds() {
                      "differences to the baseline, passed back from operation to operation"),
       kind<DeepShap>("deepshap", "Lundberg, Lee: A unified approach to interpreting model predictions, NIPS 2017",
                      "DeepLIFT averaged over baselines"),
+      kind<Occlusion>("occlusion", "Zeiler, Fergus: Visualizing and understanding convolutional networks, ECCV 2014",
+                      "the score's drop when a part is covered"),
+      kind<Lime>("lime",
+                 "Ribeiro, Singh, Guestrin: Why should I trust you? Explaining the predictions of any classifier, KDD "
+                 "2016",
+                 "a linear model of superpixels that come and go"),
+      kind<PredictionDifference>(
+          "pda",
+          "Zintgraf, Cohen, Adel, Welling: Visualizing deep neural network decisions: prediction difference analysis, "
+          "ICLR 2017",
+          "how much less likely the class is when a window is not known"),
   };
 }
 

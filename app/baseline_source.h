@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "app/run.h"
@@ -14,18 +15,19 @@ namespace counterfoil::app {
 /// (GANMEX, eq. 2), else those it has.
 struct BaselineSource {
   std::string name;
-  std::int64_t count = 1;  ///< B, of class-samples
+  std::int64_t count = 1;  ///< B, of samples and class-samples
 };
 
-/// zero, max, ...
+/// zero, max, blur, mdts, samples (training images, the same for all), class-samples (training images decided as
+/// `against`, drawn for each image).
 const std::vector<std::string>& baseline_names();
 
-/// Throws Error, before anything is computed, when `source` is neither a name nor a folder, or needs a class to hold
-/// against and there is none.
-void check_baseline_source(const BaselineSource& source, bool held_against);
+/// What is asked for, or else what a method usually takes: zero, or where it takes several samples. Throws Error when
+/// `name` is neither a name nor a folder, or the method takes none, or not so many.
+BaselineSource baseline_source(const std::string& name, std::optional<std::int64_t> count, methods::BaselineUse use);
 
-/// Baselines of images x [N,H,W,C]: [N,H,W,C], or [N,B,H,W,C] of class-samples with B > 1. `classifier` was loaded from
-/// `folder`.
+/// Baselines of images x [N,H,W,C]: [N,H,W,C], or [N,B,H,W,C] with B > 1. `classifier` was loaded from
+/// `folder`. Throws Error when an explainer needs a class that is held against and there is none.
 Tensor make_baselines(const BaselineSource& source, const ClassifierRun& classifier,
                       const std::filesystem::path& folder, const Tensor& x, const nn::Question& question,
                       std::uint64_t seed);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,8 +64,8 @@ struct AttributeArguments {
   std::string explained;                     ///< name of the class to explain; empty: the one that is decided
   std::string against;                       ///< name of the class it is held against, or runner-up; empty: none
   std::string scale = "logits";              ///< or probabilities
-  std::string baseline;                      ///< as make_baselines() takes it; empty: the method's usual one
-  std::int64_t baselines = 1;                ///< how many for each image
+  std::string baseline;                      ///< as baseline_source() takes it; empty: the method's usual one
+  std::optional<std::int64_t> baselines;     ///< how many for each image
   std::int64_t seed = 0;
   Where where;
 };

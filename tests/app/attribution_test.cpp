@@ -170,12 +170,37 @@ TEST_F(Attributions, BaselinesComeFromNamesAndFromExplainers) {
   EXPECT_EQ(found, read_safetensors(path("towards.safetensors"), reference_device()).at("counterfactual").to_doubles());
   EXPECT_EQ(ganmex.metadata.at("baseline"), path("ganmex"));
 
+  // The nearest training image that is decided 2; and 3 of those.
+  const std::vector<double> nearest = baseline({"--baseline", "mdts"}).at("baseline").to_doubles();
+  const TensorFile sets = attributed(
+      "expected-gradients", "sets.safetensors",
+      {"--images", "4", "--class", "0", "--against", "2", "--baseline", "class-samples", "--baselines", "3"});
+  ASSERT_EQ(sets.at("baselines").shape(), (Shape{4, 3, 12, 12, 1}));
+  const std::vector<double> x = sets.at("input").to_doubles(), drawn = sets.at("baselines").to_doubles();
+  const auto distance = [&](std::size_t image, const std::vector<double>& all, std::size_t from) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 144; ++i) sum += std::pow(x[144 * image + i] - all[144 * from + i], 2);
+    return sum;
+  };
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_GE(distance(i / 3, drawn, i) + 1e-9, distance(i / 3, nearest, i / 3));
+  TensorFile shown;
+  shown.tensors["images"] = sets.at("baselines").reshape({12, 12, 12, 1});
+  write_safetensors(path("shown.safetensors"), shown);
+  EXPECT_EQ(attributed("saliency", "of_samples.safetensors", {"--input", path("shown.safetensors")})
+                .at("classes")
+                .to_vector<std::int32_t>(),
+            std::vector<std::int32_t>(12, 2));
+  const std::vector<double> same =
+      attributed("deepshap", "same.safetensors", {"--images", "2", "--baselines", "2"}).at("baselines").to_doubles();
+  EXPECT_TRUE(std::equal(same.begin(), same.begin() + 288, same.begin() + 288));
+
   const std::string name = "no.safetensors", method = "integrated-gradients";
   refused(attribute(method, name, {"--baseline", path("ganmex")}), "name one with --against");
   refused(attribute(method, name, {"--baseline", "zeroes"}), "the nearest is 'zero'");
-  refused(attribute(method, name, {"--baselines", "3"}), "takes one for each image");
+  refused(attribute("deepshap", name, {"--baseline", "zero", "--baselines", "3"}), "zero gives one for each image");
+  refused(attribute(method, name, {"--baselines", "3"}), "the method takes one for each image");
   refused(attribute(method, name, {"--baseline", path("classifier")}), "explains nothing");
-  refused(attribute("saliency", name, {"--baseline", "zero"}), "saliency takes no baseline");
+  refused(attribute("saliency", name, {"--baseline", "zero"}), "the method takes no baseline");
   require({"train", "classifier", "--data", data(), "--out", path("other"), "--steps", "1", "--batch", "8"});
   refused({"attribute", method, "--classifier", path("other"), "--output", path(name), "--against", "1", "--baseline",
            path("ganmex")},
@@ -247,7 +272,8 @@ TEST_F(Attributions, AreMeasuredWhoeverMadeThem) {
   EXPECT_EQ(files[0]["label"], "integrated-gradients, zero");
   EXPECT_EQ(files[1]["label"], "bare");
   for (const AttributionFigure& figure : attribution_figures())
-    for (const nlohmann::json& file : files) EXPECT_TRUE(file[figure.key].is_number()) << figure.key;
+    EXPECT_TRUE(files[0][figure.key].is_number()) << figure.key;
+  EXPECT_TRUE(files[1]["faithfulness"].is_number() && files[1]["baseline_distance"].is_null());
   EXPECT_EQ(std::ranges::count(bytes_of(path("table.md")), '\n'), 4);
   const std::string listed = go({"metrics"}).output;
   for (const AttributionFigure& figure : attribution_figures()) EXPECT_THAT(listed, HasSubstr(figure.key));
