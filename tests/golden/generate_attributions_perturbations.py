@@ -1,14 +1,17 @@
 """Writes the golden vectors of the attribution methods that perturb images: occlusion by Captum, LIME's regression by
-scikit-learn, prediction difference analysis by the NumPy below. In this folder:
+scikit-learn, superpixels and prediction difference analysis by the NumPy below, with scikit-image's colours. In this
+folder:
 
-    python3 -m venv V && V/bin/pip install torch captum scikit-learn scipy
+    python3 -m venv V && V/bin/pip install torch captum scikit-learn scikit-image scipy
     V/bin/python generate_attributions_perturbations.py
 """
 
 import numpy as np
 import torch
 from captum.attr import Occlusion
+from scipy.ndimage import label, zoom
 from scipy.special import ndtri
+from skimage.color import rgb2lab
 from sklearn.linear_model import Ridge
 
 from golden import Family
@@ -156,6 +159,53 @@ def lime(family):
         record(family, case, attributes, net, x=x, classes=classes, against=against, values=values, **given)
 
 
+def superpixels(family):
+    """SLIC on smooth images, whose pieces are connected and large, so that none is joined to another."""
+    for case, shape, segments, compactness in [
+        ("slic_colour", (2, 30, 24, 3), 12, 40.0),
+        ("slic_grey", (1, 28, 28, 1), 16, 30.0),
+        ("slic_two_channels", (1, 21, 33, 2), 10, 80.0),
+    ]:
+        random = family.random(case)
+        _, h, w, c = shape
+        coarse = random.uniform(size=(shape[0], 4, 4, c))
+        x = np.clip(zoom(coarse, (1, h / 4, w / 4, 1), order=2, grid_mode=True, mode="nearest"), 0, 1)
+        labels = np.zeros(shape[:3], int)
+        side = np.sqrt(h * w / segments)
+        rows = int(h / side + 0.5)
+        columns = int(segments / rows + 0.5)
+        place = np.stack(np.meshgrid(np.arange(h), np.arange(w), indexing="ij"), -1).astype(float)
+        for n in range(shape[0]):
+            lab = rgb2lab(np.repeat(x[n], 3, -1))[..., :1] if c == 1 else rgb2lab(x[n]) if c == 3 else 100 * x[n]
+            edged = np.pad(lab, ((1, 1), (1, 1), (0, 0)), mode="edge")
+            gradient = ((edged[2:, 1:-1] - edged[:-2, 1:-1]) ** 2).sum(-1)
+            gradient += ((edged[1:-1, 2:] - edged[1:-1, :-2]) ** 2).sum(-1)
+            centres = []
+            for i in range(rows):
+                for j in range(columns):
+                    r, q = int((i + 0.5) * h / rows), int((j + 0.5) * w / columns)
+                    around = [(gradient[a, b], a, b) for a in range(r - 1, r + 2) for b in range(q - 1, q + 2)]
+                    _, r, q = min(around)
+                    centres.append(np.array([r, q, *lab[r, q]]))
+            for step in range(11):
+                distance = np.full((len(centres), h, w), np.inf)
+                for k, centre in enumerate(centres):
+                    away = place - centre[:2]
+                    d = ((lab - centre[2:]) ** 2).sum(-1) + (compactness / side) ** 2 * (away**2).sum(-1)
+                    distance[k] = np.where(np.abs(away).max(-1) <= side, d, np.inf)
+                nearest = distance.argmin(0)
+                if np.isinf(distance.min(0)).any():
+                    raise SystemExit(f"{case}: a pixel beyond every centre")
+                if step < 10:
+                    centres = [np.concatenate([place, lab], -1)[nearest == k].mean(0) for k in range(len(centres))]
+            for k in range(len(centres)):
+                if label(nearest == k)[1] != 1 or (nearest == k).sum() < side * side / 4:
+                    raise SystemExit(f"{case}: a piece to be joined")
+            first = {k: i for i, k in enumerate(dict.fromkeys(nearest.ravel().tolist()))}
+            labels[n] = np.vectorize(first.get)(nearest)
+        record(family, case, {"segments": segments, "compactness": compactness}, {}, x=x, labels=labels)
+
+
 def starts(extent, window, stride):
     """Of the windows along an axis, up to the first that reaches its end."""
     return list(range(0, max(extent - window, 0) + stride, stride))[: -(-(extent - window) // stride) + 1]
@@ -165,7 +215,7 @@ def prediction_difference(family):
     for case, shape, images, window, stride, sampler, samples, against in [
         ("pda_marginal", (2, 5, 6, 2), 4, 2, 1, "marginal", 10, False),
         ("pda_marginal_drawn", (2, 5, 5, 1), 7, 3, 2, "marginal", 3, True),
-        ("pda_conditional", (2, 7, 6, 2), 5, 2, 1, "conditional", 4, False),
+        ("pda_conditional", (2, 7, 6, 2), 5, 2, 1, "conditional", 9, False),
         ("pda_conditional_cut", (2, 8, 7, 1), 5, 3, 3, "conditional", 5, True),
     ]:
         random = family.random(case)
@@ -236,5 +286,6 @@ family = Family("attributions_perturbations")
 occlusion(family)
 ridge(family)
 lime(family)
+superpixels(family)
 prediction_difference(family)
 family.write()

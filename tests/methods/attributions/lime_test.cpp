@@ -69,7 +69,7 @@ TEST(Lime, RecoversWhatSegmentsAddToALinearModel) {
     std::vector<std::vector<double>> adds(2, std::vector<double>(40, 0));
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double* row = &w[i % 360 * 3];
-      adds[i / 360][static_cast<std::size_t>(labels[i / 3])] +=
+      adds[i / 360].at(static_cast<std::size_t>(labels[i / 3])) +=
           (i < 360 ? row[1] - row[0] : row[2] - row[1]) * (a[i] - b[i]);
     }
     for (const auto& [penalty, within] : {std::pair(1e-9, 1e-8), {0.1, 0.05}}) {

@@ -69,6 +69,20 @@ TEST(Superpixels, SlicCutsAnImageIntoConnectedSegmentsOfTheSizeAsked) {
   }
 }
 
+TEST(Superpixels, SlicMatchesNumPy) {
+  const golden::File file("attributions_perturbations");
+  int cases = 0;
+  for (const golden::Case& expected : file.cases()) {
+    if (!expected.starts_with("slic")) continue;
+    const Tensor labels = slic_superpixels(expected.tensor("x"), expected.attribute<std::int64_t>("segments"),
+                                           expected.attribute<double>("compactness"));
+    EXPECT_EQ(labels.to_vector<std::int32_t>(), expected.indices("labels").to_vector<std::int32_t>())
+        << expected.name();
+    ++cases;
+  }
+  EXPECT_EQ(cases, 3);
+}
+
 TEST(Superpixels, OfAnEvenImageAreNearlySquare) {
   const Tensor labels = slic_superpixels(Tensor::full({1, 40, 40, 1}, 0.5, DType::f64, reference_device()), 16);
   EXPECT_EQ(expect_segments(labels), 16);
