@@ -18,15 +18,31 @@ void check(const TensorSpecs& tensors, const char* name, DType dtype, const Shap
        found->second.shape.to_string());
 }
 
+// What the tensors are called in a file.
+struct Names {
+  const char* attribution = "attribution";
+  const char* against = "against";
+  const char* baseline = "baseline";
+};
+
+Names names_in(const TensorSpecs& tensors) {
+  const bool of_explain = !tensors.contains("attribution") && tensors.contains("map");
+  return of_explain ? Names{"map", "target", "counterfactual"} : Names{};
+}
+
 void check_header(const TensorFileHeader& header) {
   const TensorSpecs& tensors = header.tensors;
-  for (const char* name : {"input", "attribution"}) {
+  const Names names = names_in(tensors);
+  for (const char* name : {"input", names.attribution}) {
     if (!tensors.contains(name)) fail("it has no tensor '{}'", name);
   }
   const Shape& shape = tensors.at("input").shape;
   if (shape.rank() != 4 || shape[0] < 1) fail("'input': expected [N,H,W,C], found {}", shape.to_string());
-  for (const char* name : {"input", "attribution", "baseline"}) check(tensors, name, DType::f32, shape);
-  for (const char* name : {"classes", "against"}) check(tensors, name, DType::i32, Shape{shape[0]});
+  const Shape map{shape[0], shape[1], shape[2], 1};
+  const bool is_map = tensors.at(names.attribution).shape == map;
+  check(tensors, names.attribution, DType::f32, is_map ? map : shape);
+  for (const char* name : {"input", names.baseline}) check(tensors, name, DType::f32, shape);
+  for (const char* name : {"classes", names.against}) check(tensors, name, DType::i32, Shape{shape[0]});
   if (const auto sets = tensors.find("baselines"); sets != tensors.end()) {
     const Shape& found = sets->second.shape;
     if (found.rank() != 5 || found[1] < 1) fail("'baselines': expected [N,B,H,W,C], found {}", found.to_string());
@@ -47,7 +63,11 @@ Tensor AttributionFile::baseline() const {
 }
 
 AttributionFile read_attributions(const std::filesystem::path& file, Device& device) {
-  const TensorFile contents = read_safetensors(file, device, check_header);
+  Names names;
+  const TensorFile contents = read_safetensors(file, device, [&](const TensorFileHeader& header) {
+    check_header(header);
+    names = names_in(header.tensors);
+  });
   for (const auto& [name, tensor] : contents.tensors) {
     if (tensor.dtype() == DType::f32 && !all_finite(tensor))
       fail("{}: {} holds numbers that are not finite", file.string(), in_quotes(name));
@@ -56,18 +76,19 @@ AttributionFile read_attributions(const std::filesystem::path& file, Device& dev
     const auto found = contents.tensors.find(name);
     return found == contents.tensors.end() ? Tensor() : found->second;
   };
-  AttributionFile read{file.stem().string(), tensor("input"), tensor("attribution"), {}, tensor("baselines"), {}};
-  read.question = {.classes = tensor("classes"), .against = tensor("against")};
+  AttributionFile read{file.stem().string(), tensor("input"), tensor(names.attribution), {}, tensor("baselines"), {}};
+  read.question = {.classes = tensor("classes"), .against = tensor(names.against)};
   if (entry(contents, "scale") == "probabilities") read.question.scale = nn::Question::Scale::probabilities;
-  if (const Tensor one = tensor("baseline"); one.defined() && !read.baselines.defined()) {
+  if (const Tensor one = tensor(names.baseline); one.defined() && !read.baselines.defined()) {
     const Shape& shape = one.shape();
     read.baselines = one.reshape(Shape{shape[0], 1, shape[1], shape[2], shape[3]});
   }
-  if (const std::string method = entry(contents, "method"); !method.empty()) {
-    std::filesystem::path baseline = entry(contents, "baseline");
-    if (!baseline.has_filename()) baseline = baseline.parent_path();  // a folder's name with a slash behind it
-    read.label = baseline.empty() ? method : method + ", " + baseline.filename().string();
+  for (const char* key : {"method", "kind"}) {
+    if (const std::string name = entry(contents, key); !name.empty()) read.label = name;
   }
+  std::filesystem::path baseline = entry(contents, "baseline");
+  if (!baseline.has_filename()) baseline = baseline.parent_path();  // a folder's name with a slash behind it
+  if (!baseline.empty()) read.label += ", " + baseline.filename().string();
   read.classifier = entry(contents, "classifier");
   return read;
 }

@@ -11,12 +11,13 @@ namespace counterfoil::app {
 /// Attributions of images as `counterfoil attribute` writes them, or others do. Of the names in a safetensors file only
 /// the first two have to be there:
 ///   input          f32 [N,H,W,C] in [0,1]
-///   attribution    f32 [N,H,W,C]
+///   attribution    f32 [N,H,W,C], or a map [N,H,W,1]
 ///   classes        i32 [N], the class explained; else the one that the classifier decides
 ///   against        i32 [N], the class it is held against
 ///   baseline       f32 [N,H,W,C] in [0,1]; or
 ///   baselines      f32 [N,B,H,W,C], a set for each image
-/// `counterfoil attribute` also writes
+/// What `counterfoil explain` writes does, too: its map stands for the attribution, target for against and
+/// counterfactual for the baseline. `counterfoil attribute` also writes
 ///   scores         f32 [N], S(x) (nn/score.h)
 ///   probabilities  f32 [N,K] of the images
 ///   gap            f32 [N], of methods that promise completeness (methods/attributions/attribution.h)

@@ -3,9 +3,11 @@
 #include "kernels/error.h"
 #include "methods/attributions/deeplift.h"
 #include "methods/attributions/expected_gradients.h"
+#include "methods/attributions/grad_cam.h"
 #include "methods/attributions/guided_backpropagation.h"
 #include "methods/attributions/integrated_gradients.h"
 #include "methods/attributions/lime.h"
+#include "methods/attributions/lrp.h"
 #include "methods/attributions/occlusion.h"
 #include "methods/attributions/prediction_difference.h"
 #include "methods/attributions/saliency.h"
@@ -52,6 +54,16 @@ std::vector<AttributionKind> make_attribution_kinds() {
                      "differences to the baseline, passed back from operation to operation"),
       kind<DeepShap>("deepshap", "Lundberg, Lee: A unified approach to interpreting model predictions, NIPS 2017",
                      "DeepLIFT averaged over baselines"),
+      kind<Lrp>(
+          "lrp",
+          "Bach, Binder, Montavon, Klauschen, Mueller, Samek: On pixel-wise explanations for non-linear classifier "
+          "decisions by layer-wise relevance propagation, PLoS ONE 2015",
+          "relevance shared from layer to layer in proportion"),
+      kind<GradCam>(
+          "grad-cam",
+          "Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM: visual explanations from deep networks "
+          "via gradient-based localization, ICCV 2017",
+          "the channels of a layer, weighted by their gradients"),
       kind<Occlusion>("occlusion", "Zeiler, Fergus: Visualizing and understanding convolutional networks, ECCV 2014",
                       "the score's drop when a part is covered"),
       kind<Lime>("lime",
