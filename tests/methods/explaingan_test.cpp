@@ -271,7 +271,7 @@ TEST(EndToEndExplaingan, ClosesAndOpensRings) {
   config.learning_rate = 2e-3;
   config.weight_reconstruction = 0.05;
   Explaingan method(config, strokes.classifier(), strokes.train(), 1, cpu_device());
-  for (int step = 0; step < 250; ++step) method.train_step();
+  for (int step = 0; step < 500; ++step) method.train_step();
   const Tensor x = strokes.test_images();
   const Explanation explanation = method.explain(x);
   const Tensor foil = explanation.at("counterfactual");

@@ -155,7 +155,7 @@ TEST(EndToEndPixelda, ClosesAndOpensRings) {
   config.weight_content = 20;
   Pixelda method(config, strokes.classifier(), strokes.train(), 1, cpu_device());
   const Tensor x = strokes.test_images();
-  for (int step = 0; step < 400; ++step) method.train_step();
+  for (int step = 0; step < 600; ++step) method.train_step();
   const Tensor foil = method.explain(x).at("counterfactual");
   EXPECT_LE(strokes.agreement(foil), 0.1);
   EXPECT_GE(strokes.mass_inside(difference_map(x, foil)), 1.5 * strokes.area_inside());

@@ -28,12 +28,10 @@ class Strokes {
   explicit Strokes(Queries queries = Queries::both)
       : train_(shrunk(data::synthetic_pairs(data::Difference::stroke, 512, 1).images)) {
     const data::SyntheticPairs pairs = data::synthetic_pairs(data::Difference::stroke, 64, 2);
-    std::vector<std::int32_t> chosen;
-    for (std::size_t i = 0; i < pairs.images.labels.size(); ++i) {
-      if (queries == Queries::closed && pairs.images.labels[i] == 0) continue;
-      chosen.push_back(static_cast<std::int32_t>(i));
+    const std::vector<std::int32_t> chosen = positions(pairs.images.labels, queries);
+    for (const std::int32_t i : chosen) {
       for (std::size_t p = 0; p < kExtent * kExtent; ++p) {
-        const std::size_t at = i * 28 * 28 + (p / kExtent) * 2 * 28 + (p % kExtent) * 2;
+        const std::size_t at = static_cast<std::size_t>(i) * 28 * 28 + (p / kExtent) * 2 * 28 + (p % kExtent) * 2;
         masks_.push_back(static_cast<std::uint8_t>(pairs.masks[at] | pairs.masks[at + 1] | pairs.masks[at + 28] |
                                                    pairs.masks[at + 29]));
       }
@@ -44,6 +42,7 @@ class Strokes {
 
   nn::Classifier& classifier() { return *classifier_; }
   const data::Dataset& train() const { return train_; }
+  data::Dataset train_closed() const { return train_.subset(positions(train_.labels, Queries::closed)); }
   Tensor test_images() const { return test_.all_images(cpu_device()); }
 
   /// The part of the test images whose decision is what it was, of images made from them in order.
@@ -86,6 +85,14 @@ class Strokes {
   }
 
  private:
+  static std::vector<std::int32_t> positions(const std::vector<std::int32_t>& labels, Queries queries) {
+    std::vector<std::int32_t> chosen;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (queries == Queries::both || labels[i] == 1) chosen.push_back(static_cast<std::int32_t>(i));
+    }
+    return chosen;
+  }
+
   static data::Dataset shrunk(const data::Dataset& full) {
     data::Dataset half{kExtent, kExtent, 1, {}, full.labels, full.class_names};
     for (std::size_t i = 0; i < full.labels.size(); ++i) {
