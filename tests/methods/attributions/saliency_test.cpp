@@ -51,6 +51,17 @@ TEST(Saliency, OnTheCpuInSinglePrecisionAgrees) {
   expect_relative(product, golden.at("gradient_times_input"), 1e-5, "gradient times input");
 }
 
+TEST(Saliency, OfAnImageIsTheSameAloneAndTogether) {
+  SmallProblem small(cpu_device());
+  const nn::Question question = SmallProblem::question(small_problem_case("logits"), cpu_device());
+  const Tensor together = GradientTimesInput().attribute(small.classifier, small.x, question).values;
+  for (std::int64_t n = 0; n < 3; ++n) {
+    const Tensor x = slice(small.x, 0, n, n + 1);
+    const Tensor alone = GradientTimesInput().attribute(small.classifier, x, question.rows(n, n + 1)).values;
+    expect_relative(alone, slice(together, 0, n, n + 1), 1e-6, "image " + std::to_string(n));
+  }
+}
+
 TEST(Saliency, RefusesBaselinesAndQuestionsOfOtherImages) {
   LinearClassifier f({1, -2, -3, 5}, 2);
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
