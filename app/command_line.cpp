@@ -163,7 +163,7 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
       ->required()
       ->type_name("DIR...")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu and js")
+  command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu, js, lsc and fva")
       ->type_name("DIR");
   command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
   command->add_option("--images", arguments.images, "measure on the first N test images (default: on all)")
@@ -177,6 +177,34 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
 
 Several runs share the plane that js is measured in. `counterfoil metrics` says what the figures mean.)");
   command->callback([&] { action = [&] { return evaluate_command(arguments); }; });
+}
+
+void add_substitutability(CLI::App& program, SubstitutabilityArguments& arguments, Action& action) {
+  CLI::App* command = program.add_subcommand(
+      "substitutability", "retrain the classifier on counterfactuals in place of real images, test it on real ones");
+  command->add_option("--run", arguments.run, "run directory of the explainer")->required()->type_name("DIR");
+  command
+      ->add_option("--images", arguments.images,
+                   "what takes their place: counterfactual (default); of explaingan also composite, which is the same, "
+                   "and transformed")
+      ->type_name("NAME...")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--steps", arguments.steps, "of each training (default: as many as the classifier had)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->type_name("N");
+  command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
+  add_where(*command, arguments.where);
+  command->footer(R"(
+  counterfoil substitutability --run runs/syce --json substitutability.json
+  counterfoil substitutability --run runs/explaingan --images composite transformed --steps 300
+
+Every training image is led across the boundary; those led to a class take the place of that class's real images: of each
+class by itself, then of all. A classifier with the settings and the seed of the explained one is trained on each of these
+sets and on the real images, the ceiling; all are tested on the real test images. The real validation images set the
+learning rate. The JSON has run, method, classifier, steps, seed, train_images, test_images, ceiling (an accuracy) and
+"substitutions": of each its images, replaced (class names), substitutes (how many), train_images, accuracy and
+percent_of_ceiling (ExplainGAN's R).)");
+  command->callback([&] { action = [&] { return substitutability_command(arguments); }; });
 }
 
 void add_report(CLI::App& program, ReportArguments& arguments, Action& action) {
@@ -249,6 +277,7 @@ int parse_and_run(int argc, const char* const* argv) {
   TrainArguments train;
   ExplainArguments explain;
   EvaluateArguments evaluate;
+  SubstitutabilityArguments substitutability;
   ReportArguments report;
   PanelArguments panel;
   AttributionArguments attributions;
@@ -261,6 +290,7 @@ int parse_and_run(int argc, const char* const* argv) {
   add_train(program, train, action);
   add_explain(program, explain, action);
   add_evaluate(program, evaluate, action);
+  add_substitutability(program, substitutability, action);
   add_report(program, report, action);
   add_panel(program, panel, action);
   add_attributions(program, attributions, action);

@@ -47,6 +47,15 @@ struct EvaluateArguments {
 };
 int evaluate_command(const EvaluateArguments& arguments);
 
+struct SubstitutabilityArguments {
+  std::filesystem::path run, json;                       ///< json may be empty
+  std::vector<std::string> images = {"counterfactual"};  ///< what takes the real images' place, by its names
+  std::int64_t steps = 0;                                ///< of each retraining; 0: as many as the classifier had
+  Where where;
+};
+/// 0, or throws Divergence when a retraining diverged.
+int substitutability_command(const SubstitutabilityArguments& arguments);
+
 struct ReportArguments {
   std::filesystem::path run, evaluation, output;  ///< evaluation may be empty
   std::int64_t images_per_class = 6;

@@ -21,12 +21,18 @@ void print(const Evaluation& evaluation) {
   if (evaluation.acc_target) fmt::print("  acc_target       {:.4f}\n", *evaluation.acc_target);
   fmt::print("  distance_l1      {:.4f}\n  distance_l2      {:.4f}\n", evaluation.distance_l1, evaluation.distance_l2);
   if (evaluation.mask_size) fmt::print("  mask_size        {:.4f}\n", *evaluation.mask_size);
+  if (evaluation.mask_nonzero) fmt::print("  mask_nonzero     {:.4f}\n", *evaluation.mask_nonzero);
+  if (evaluation.lsc())
+    fmt::print("  lsc              {:.4f}  (N = {})\n", *evaluation.lsc(), *evaluation.lsc_candidates());
+  if (evaluation.fva)
+    fmt::print("  fva              {:.4f}  (in the codes of {})\n", *evaluation.fva, evaluation.embedding);
   fmt::print("  {:.2g} s an image, {:.1f} MiB at the most\n", evaluation.seconds_per_image,
              static_cast<double>(evaluation.peak_memory) / (1 << 20));
   for (const Evaluation::Direction& direction : evaluation.directions) {
-    fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  ({} images)\n",
+    fmt::print("  {} -> {}           fd_mu {:.4g}  js {}  lsc {:.3f}  ({} images against {} real{})\n",
                direction.from ? std::to_string(*direction.from) : "*", direction.to, direction.fd_mu,
-               direction.js ? fmt::format("{:.3f}", *direction.js) : "undefined", direction.images);
+               direction.js ? fmt::format("{:.3f}", *direction.js) : "undefined", direction.lsc, direction.images,
+               direction.real_images, direction.rank_deficient ? ", fewer than fd_mu's covariances need" : "");
   }
 }
 
@@ -58,6 +64,7 @@ int evaluate_command(const EvaluateArguments& arguments) {
   std::vector<Evaluation> evaluations = evaluate(explainers, images, embedding);
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     evaluations[i].run = arguments.runs[i].string();
+    evaluations[i].embedding = arguments.embedding.string();
     evaluations[i].training = read_cost(RunDirectory(arguments.runs[i]));
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));

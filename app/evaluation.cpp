@@ -13,6 +13,9 @@
 #include "metrics/embedding.h"
 #include "metrics/frechet_distance.h"
 #include "metrics/jensen_shannon.h"
+#include "metrics/latent_space_closeness.h"
+#include "metrics/mask_nonzero.h"
+#include "metrics/verification.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
@@ -37,6 +40,7 @@ CodesByClass split_by_class(const Tensor& codes, const std::vector<std::int32_t>
 
 struct Codes {
   std::optional<CodesByClass> counterfactual;  ///< by target
+  CodesByClass queries;                        ///< of these, in their order
   std::optional<CodesByClass> stable;          ///< by the decision on the query
 };
 
@@ -53,6 +57,7 @@ Evaluation evaluate_images(ExplainerRun& explained, const std::map<std::string, 
   }
   if (const auto mask = explanation.find("mask"); mask != explanation.end()) {
     evaluation.mask_size = mean(Variable(mask->second)).item();
+    evaluation.mask_nonzero = metrics::mask_nonzero(mask->second);
   }
   const char* stable_name = explanation.contains("stable") ? "stable" : "reconstruction";
   if (const auto stable = explanation.find(stable_name); stable != explanation.end()) {
@@ -87,6 +92,9 @@ void measure_codes(Evaluation& evaluation, const CodesByClass& real, const Codes
     Evaluation::Direction direction;
     direction.to = static_cast<int>(to);
     direction.images = generated.shape()[0];
+    direction.real_images = real[to].shape()[0];
+    direction.rank_deficient = metrics::rank_deficient(generated, real[to]);
+    direction.lsc = metrics::latent_space_closeness(codes.queries[to], generated).fraction;
     direction.fd_mu = metrics::frechet_distance(generated, real[to]);
     direction.js = js(generated, real[to]);
     if (classes == 2) direction.from = static_cast<int>(i);
@@ -113,7 +121,8 @@ double mebibytes(std::size_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
 
-nlohmann::ordered_json json_of(const std::optional<double>& value) {
+template <typename Value>
+nlohmann::ordered_json json_of(const std::optional<Value>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
@@ -128,8 +137,13 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                                  {"distance_l1", evaluation.distance_l1},
                                  {"distance_l2", evaluation.distance_l2},
                                  {"mask_size", json_of(evaluation.mask_size)},
-                                 {"fd_mu", nullptr},
-                                 {"js", nullptr},
+                                 {"mask_nonzero", json_of(evaluation.mask_nonzero)},
+                                 {"embedding", nullptr},
+                                 {"fd_mu", json_of(evaluation.fd_mu())},
+                                 {"js", json_of(evaluation.js())},
+                                 {"lsc", json_of(evaluation.lsc())},
+                                 {"lsc_candidates", json_of(evaluation.lsc_candidates())},
+                                 {"fva", json_of(evaluation.fva)},
                                  {"seconds_per_image", evaluation.seconds_per_image},
                                  {"peak_memory_mib", mebibytes(evaluation.peak_memory)},
                                  {"training", nullptr}};
@@ -137,18 +151,19 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
     json["training"] = {
         {"steps", cost->steps}, {"seconds", cost->seconds}, {"peak_memory_mib", mebibytes(cost->peak_memory)}};
   }
-  if (evaluation.directions.empty()) return json;
-  json["fd_mu"] = json_of(evaluation.fd_mu());
-  json["js"] = json_of(evaluation.js());
+  if (!evaluation.embedding.empty()) json["embedding"] = evaluation.embedding;
   for (const Evaluation::Direction& direction : evaluation.directions) {
     nlohmann::ordered_json one;
     if (direction.from) one["from"] = *direction.from;
     one.update({{"to", direction.to},
                 {"images", direction.images},
+                {"real_images", direction.real_images},
+                {"rank_deficient", direction.rank_deficient},
                 {"fd_mu", direction.fd_mu},
                 {"js", json_of(direction.js)},
                 {"fd_mu_stable", json_of(direction.fd_mu_stable)},
-                {"js_stable", json_of(direction.js_stable)}});
+                {"js_stable", json_of(direction.js_stable)},
+                {"lsc", direction.lsc}});
     json["directions"].push_back(one);
   }
   return json;
@@ -173,6 +188,20 @@ std::optional<double> Evaluation::js() const {
   return sum / static_cast<double>(directions.size());
 }
 
+std::optional<double> Evaluation::lsc() const {
+  double closest = 0, count = 0;
+  for (const Direction& direction : directions) {
+    closest += direction.lsc * static_cast<double>(direction.images);
+    count += static_cast<double>(direction.images);
+  }
+  return count > 0 ? std::optional(closest / count) : std::nullopt;
+}
+
+std::optional<std::int64_t> Evaluation::lsc_candidates() const {
+  if (directions.empty()) return std::nullopt;
+  return std::ranges::min_element(directions, {}, &Direction::images)->images;
+}
+
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
                                  nn::VaeEmbedding* embedding) {
   check_one_classifier(explainers, images);
@@ -195,15 +224,22 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
 
     const int classes = explained.classifier.class_count();
     const std::vector<std::int32_t> decided = decisions.to_vector<std::int32_t>();
-    const auto codes_of = [&](const Tensor& shown, const std::vector<std::int32_t>& classes_of_rows) {
-      fitted_on.push_back(metrics::embed(*embedding, shown));
-      return split_by_class(fitted_on.back(), classes_of_rows, classes);
+    const auto fitted_by_class = [&](const Tensor& of, const std::vector<std::int32_t>& classes_of_rows) {
+      fitted_on.push_back(of);
+      return split_by_class(of, classes_of_rows, classes);
     };
-    if (codes.empty()) real = codes_of(images, decided);
+    if (codes.empty()) real = fitted_by_class(metrics::embed(*embedding, images), decided);
+    const Tensor queries = fitted_on.front();
+    const Tensor counterfactual = metrics::embed(*embedding, explanation.at("counterfactual"));
+    evaluations.back().fva = metrics::verification_accuracy(queries, counterfactual);
     Codes& own = codes.emplace_back();
-    if (const auto target = explanation.find("target"); target != explanation.end())
-      own.counterfactual = codes_of(explanation.at("counterfactual"), target->second.to_vector<std::int32_t>());
-    if (explanation.contains("stable")) own.stable = codes_of(explanation.at("stable"), decided);
+    if (const auto target = explanation.find("target"); target != explanation.end()) {
+      const std::vector<std::int32_t> targets = target->second.to_vector<std::int32_t>();
+      own.counterfactual = fitted_by_class(counterfactual, targets);
+      own.queries = split_by_class(queries, targets, classes);
+    }
+    if (explanation.contains("stable"))
+      own.stable = fitted_by_class(metrics::embed(*embedding, explanation.at("stable")), decided);
   }
   if (embedding == nullptr || evaluations.empty()) return evaluations;
   const metrics::PrincipalPlane plane(concat(fitted_on, 0));

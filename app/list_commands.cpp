@@ -110,6 +110,8 @@ int attributions_command(const ListArguments& arguments) {
 int metrics_command() {
   fmt::print("What `counterfoil evaluate` measures on the test images:\n");
   for (const FigureMeaning& figure : kFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
+  fmt::print("\nWhat `counterfoil substitutability` measures:\n");
+  for (const FigureMeaning& figure : kSubstitutabilityFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
   fmt::print("\nWhat `counterfoil evaluate-attributions` measures, means over the images:\n");
   for (const AttributionFigure& figure : attribution_figures()) fmt::print("  {:<21} {}\n", figure.key, figure.meaning);
   return 0;

@@ -90,6 +90,18 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   EXPECT_EQ(one["directions"].size(), 2u);
   EXPECT_EQ(one["directions"][0]["images"].get<int>() + one["directions"][1]["images"].get<int>(),
             one["images"].get<int>());
+  EXPECT_TRUE(one["mask_nonzero"].is_null());
+  EXPECT_EQ(one["embedding"], path("embedding"));
+  double closest = 0, fewest = 80;
+  for (const auto& direction : one["directions"]) {
+    closest += direction["lsc"].get<double>() * direction["images"].get<double>() / 80;
+    fewest = std::min(fewest, direction["images"].get<double>());
+    EXPECT_EQ(direction["images"].get<int>() + direction["real_images"].get<int>(), 80);
+    EXPECT_TRUE(direction["rank_deficient"].get<bool>());  // of 100 dimensions
+  }
+  EXPECT_NEAR(one["lsc"].get<double>(), closest, 1e-12);
+  EXPECT_EQ(one["lsc_candidates"].get<double>(), fewest);
+  EXPECT_LE(one["fva"].get<double>(), 1);
 
   require({"evaluate", "--run", path("syce"), "--images", "20", "--json", path("few.json")});
   EXPECT_EQ(nlohmann::json::parse(bytes_of(path("few.json")))["images"], 20);
@@ -98,7 +110,8 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   const nlohmann::json two = nlohmann::json::parse(bytes_of(path("two.json")));
   ASSERT_EQ(two["runs"].size(), 2u);
   EXPECT_EQ(two["runs"][0]["acc_stable"], one["acc_stable"]);
-  EXPECT_TRUE(two["runs"][0]["fd_mu"].is_null());  // no embedding, no figure
+  for (const char* key : {"fd_mu", "lsc", "lsc_candidates", "fva", "embedding"})
+    EXPECT_TRUE(two["runs"][0][key].is_null()) << key;  // no embedding, no figure
 
   require({"train", "classifier", "--data", data(), "--out", path("untrained"), "--steps", "1", "--batch", "8"});
   require({"train", "bbmp", "--data", data(), "--classifier", path("untrained"), "--out", path("of_another"),
@@ -114,9 +127,12 @@ TEST_F(Pipeline, EveryMethodOnTheSameQueriesInOnePicture) {
            "3", "--mask-divisor", "2"});
   require(
       {"evaluate", "--run", path("bbmp"), path("syce"), "--json", path("bbmp.json"), "--markdown", path("bbmp.md")});
-  const double mask = nlohmann::json::parse(bytes_of(path("bbmp.json")))["runs"][0]["mask_size"].get<double>();
+  const nlohmann::json bbmp = nlohmann::json::parse(bytes_of(path("bbmp.json")))["runs"][0];
+  const double mask = bbmp["mask_size"].get<double>(), nonzero = bbmp["mask_nonzero"].get<double>();
   EXPECT_GT(mask, 0);
   EXPECT_LT(mask, 1);
+  EXPECT_GE(nonzero, mask);  // no element is above 1
+  EXPECT_LE(nonzero, 1);
   const std::string table = bytes_of(path("bbmp.md"));
   EXPECT_EQ(std::ranges::count(table, '\n'), 4);
   EXPECT_THAT(table, testing::ContainsRegex("\n\\| bbmp \\| .*\\| 0 \\|.*\n\\| syce \\| .*\\| 25 \\|"));
@@ -162,6 +178,10 @@ TEST_F(Pipeline, OneAgainstAllAsksWhyThisAndNotAnyOther) {
   const std::string page = bytes_of(path("against.html"));
   EXPECT_THAT(page, HasSubstr("<h1>sagen: why 2 and not any other?</h1>"));
   EXPECT_THAT(page, HasSubstr("f(x) is the probability of 2."));
+  const Outcome retrained = go({"substitutability", "--run", path("one_against_all")});
+  EXPECT_EQ(retrained.status, 2);
+  EXPECT_EQ(retrained.error_lines().size(), 1u);
+  EXPECT_THAT(retrained.errors, HasSubstr("it explains '2' against all others"));
 }
 
 TEST_F(Pipeline, EachAgainstEachLeadsToTheClassThatIsAskedFor) {

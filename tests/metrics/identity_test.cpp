@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "metrics/latent_space_closeness.h"
-#include "metrics/localisation.h"
+#include "metrics/mask_nonzero.h"
 #include "metrics/verification.h"
 #include "tensor/ops.h"
 #include "tests/golden/golden.h"
@@ -74,11 +74,11 @@ TEST(Verification, IsADirectionNearerThanTheThreshold) {
   EXPECT_THROW(verification_accuracy(x, codes({1, 2}, 2)), Error);
 }
 
-TEST(Localisation, CountsWhatIsNotBlackInEightBits) {
-  EXPECT_DOUBLE_EQ(localisation(codes({0, 1, 0.5, 0.001, 0.002, 0, 0, 0}, 4)), 3.0 / 8);
-  EXPECT_DOUBLE_EQ(localisation(codes({0, 0}, 1)), 0);
-  EXPECT_DOUBLE_EQ(localisation(codes({1}, 1)), 1);
-  EXPECT_THROW(localisation(Tensor::zeros(Shape{0, 4, 4, 1}, DType::f32, reference_device())), Error);
+TEST(MaskNonzero, CountsWhatIsNotBlackInEightBits) {
+  EXPECT_DOUBLE_EQ(mask_nonzero(codes({0, 1, 0.5, 0.001, 0.002, 0, 0, 0}, 4)), 3.0 / 8);
+  EXPECT_DOUBLE_EQ(mask_nonzero(codes({0, 0}, 1)), 0);
+  EXPECT_DOUBLE_EQ(mask_nonzero(codes({1}, 1)), 1);
+  EXPECT_THROW(mask_nonzero(Tensor::zeros(Shape{0, 4, 4, 1}, DType::f32, reference_device())), Error);
 }
 
 }  // namespace

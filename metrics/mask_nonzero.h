@@ -10,6 +10,6 @@ namespace counterfoil::metrics {
 /// Numbered deviations:
 ///  1. A mask of sigmoids is nowhere zero; an element counts as zero when it rounds to 0 in 8 bits, m < 1 / 510, as in
 ///     the picture that is shown of it.
-double localisation(const Tensor& masks);
+double mask_nonzero(const Tensor& masks);
 
 }  // namespace counterfoil::metrics
