@@ -61,6 +61,8 @@ class Rules {
   static Variable with_baselines(const Tensor& multiplier);
 
   Variables curve(const Node& node, const Variable& d_y, const Needs& needs) const;
+  /// The multiplier of z from that of y = activation(z).
+  Tensor through_activation(const LinearLayer& linear, const Node& node, const Variable& d_y) const;
   Variables layer(const Node& node, const Variable& d_y, const Needs& needs) const;
   Variables product_of_matrices(const Node& node, const Variable& d_y, const Needs& needs) const;
   Variables norm(const Node& node, const Variable& d_y, const Needs& needs) const;
@@ -105,16 +107,17 @@ Variables Rules::curve(const Node& node, const Variable& d_y, const Needs& needs
   return {with_baselines(m * slope(pair(node.input(0).value(), node), pair(node.output().value(), node), derivative))};
 }
 
+Tensor Rules::through_activation(const LinearLayer& linear, const Node& node, const Variable& d_y) const {
+  if (linear.activation == Activation::identity) return d_y.value();
+  const Tensor& y = node.output().value();
+  const Tensor derivative = activation_backward(linear.activation, y, ones_like(y), linear.slope);
+  const Tensor rescaled = slope(pair(linear.before_activation(), node), pair(y, node), pair(derivative, node).x);
+  return with_baselines(first_half(d_y, node) * rescaled).value();
+}
+
 Variables Rules::layer(const Node& node, const Variable& d_y, const Needs& needs) const {
   const LinearLayer linear(node, needs, "DeepLIFT");
-  Tensor d_z = d_y.value();
-  if (linear.activation != Activation::identity) {
-    const Tensor& y = node.output().value();
-    const Tensor derivative = activation_backward(linear.activation, y, ones_like(y), linear.slope);
-    const Tensor rescaled = slope(pair(linear.before_activation(), node), pair(y, node), pair(derivative, node).x);
-    d_z = with_baselines(first_half(d_y, node) * rescaled).value();
-  }
-  return linear.at_input(linear.transposed(d_z, linear.weight));
+  return linear.at_input(linear.transposed(through_activation(linear, node, d_y), linear.weight));
 }
 
 Variables Rules::product_of_matrices(const Node& node, const Variable& d_y, const Needs& needs) const {
@@ -134,9 +137,29 @@ Variables Rules::product_of_matrices(const Node& node, const Variable& d_y, cons
   return d_inputs;
 }
 
+// By an image's own statistics, over P pixels: z = gamma c r + beta with c = x - mean(x), v = mean(c^2) and
+// r = (v + epsilon)^(-1/2), of which the product is split by both orders and r is a curve:
+//   m_v = sum(gamma m (c + c_0) / 2) D(r) / D(v),   m_c = gamma m (r + r_0) / 2 + m_v (c + c_0) / P,
+//   m_x = m_c - mean(m_c)
 Variables Rules::norm(const Node& node, const Variable& d_y, const Needs& needs) const {
-  const bool of_input = node.attribute<NormAttribute>().statistics_of_input;
-  return of_input ? node.rule()(node, d_y, needs) : layer(node, d_y, needs);
+  const auto& a = node.attribute<NormAttribute>();
+  if (!a.statistics_of_input) return layer(node, d_y, needs);
+  if (!a.per_image) fail("DeepLIFT: a norm by the statistics of the batch, expected a classifier in eval mode");
+  const LinearLayer linear(node, needs, "DeepLIFT");
+  const auto planes = [](const Tensor& t) { return t.reshape({t.shape()[0], 1, 1, t.shape()[1]}); };
+  const Tensor gamma = broadcast_to(planes(node.input(1).value()), planes(a.mean).shape());
+  const Tensor m = first_half(through_activation(linear, node, d_y), node) * pair(gamma, node).x;
+  const Pair c = pair(node.input(0).value() - planes(a.mean), node), v = pair(planes(a.variance), node);
+  const auto inverse_deviation = [&](const Tensor& variance) {
+    return unary(UnaryOp::reciprocal, unary(UnaryOp::sqrt, unary(UnaryOp::affine, variance, 1, a.epsilon)));
+  };
+  const Pair r{inverse_deviation(v.x), inverse_deviation(v.x0)};
+  const Tensor derivative = unary(UnaryOp::affine, unary(UnaryOp::pow, r.x, 3), -0.5, 0);
+  const Tensor m_v = reduce(ReduceOp::sum, m * c.mean(), {1, 2}) * slope(v, r, derivative);
+  const double pixels = static_cast<double>(m.shape()[1] * m.shape()[2]);
+  const Tensor m_c = axpby(1, m * r.mean(), 2 / pixels, m_v * c.mean());
+  return linear.at_input(
+      with_baselines(axpby(1, m_c, -1 / pixels, broadcast_to(reduce(ReduceOp::sum, m_c, {1, 2}), m.shape()))).value());
 }
 
 Variables Rules::multiply(const Node& node, const Variable& d_y, const Needs& needs) const {

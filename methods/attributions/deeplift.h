@@ -23,8 +23,8 @@ namespace counterfoil::methods {
 ///   log_softmax: z_k - log(sum exp(z)), through exp, the sum and log by rescale; softmax: exp of that by rescale. Each
 ///     image has its own: nothing is averaged over the batch
 ///
-/// Not covered, so that their derivative is taken and the gap shows it: select, normalisation by the image's own
-/// statistics (instance norm), and losses.
+/// Instance norm, by the image's own statistics, is a product of a difference and of a curve of its variance. Not
+/// covered, so that their derivative is taken and the gap shows it: select, and losses.
 class DeepLift : public AttributionMethod {
  public:
   /// Relative, at least 2^-20 in f32, where smaller differences are rounding.

@@ -6,6 +6,7 @@
 
 #include "autograd/reduction.h"
 #include "methods/attributions/graph.h"
+#include "methods/attributions/guided_backpropagation.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::methods {
@@ -82,6 +83,13 @@ Attribution GradCam::compute(nn::Classifier& classifier, const Tensor& x, const 
     map = resize(map, shape[1], shape[2], ResizeMode::bilinear);
     return broadcast_to(unary(UnaryOp::affine, map, 1.0 / static_cast<double>(shape[3]), 0), part.shape());
   })};
+}
+
+Attribution GuidedGradCam::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
+                                   const Tensor& baselines, std::uint64_t seed) const {
+  const Tensor share = GradCam::compute(classifier, x, question, baselines, seed).values;  // map / C
+  const Tensor guided = GuidedBackpropagation().attribute(classifier, x, question).values;
+  return {unary(UnaryOp::affine, binary(BinaryOp::multiply, share, guided), static_cast<double>(x.shape()[3]), 0)};
 }
 
 }  // namespace counterfoil::methods

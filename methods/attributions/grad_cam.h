@@ -24,8 +24,15 @@ class GradCam : public AttributionMethod {
   void declare(nn::Keys& keys) override;
   BaselineUse baseline_use() const override { return BaselineUse::none; }
 
- private:
+ protected:
   /// Error where the classifier has no such layer.
+  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
+                      const Tensor& baselines, std::uint64_t seed) const override;
+};
+
+/// Guided Grad-CAM (the same paper, section 3.3): the map times guided back-propagation
+/// (methods/attributions/guided_backpropagation.h), feature by feature: where, and which channel.
+class GuidedGradCam final : public GradCam {
   Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
                       const Tensor& baselines, std::uint64_t seed) const override;
 };

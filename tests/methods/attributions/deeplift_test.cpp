@@ -129,6 +129,19 @@ TEST(DeepLift, OfProductsOfMatricesFromTheImagesIsComplete) {
   EXPECT_LE(largest(deep_lift(attention, x, x0, asking({1, 1, 0})).gap), 1e-13);
 }
 
+TEST(DeepLift, OfInstanceNormIsComplete) {
+  const Tensor gamma = drawn({4}, "gamma"), beta = drawn({4}, "beta"), weight = drawn({4, 3, 3, 2}, "weight");
+  Functional net(4, [&](const Variable& x) {
+    const NormAttribute own{.activation = Activation::leaky_relu, .slope = 0.1, .per_image = true};
+    const Variable h = normalise(conv2d(x, weight, {}, {}), gamma, beta, own);
+    return flatten(sum(square(h), {1, 2}));
+  });
+  const Tensor x = drawn({3, 6, 5, 2}, "x"), x0 = drawn({3, 6, 5, 2}, "x0", 0.3);
+  const Attribution found = deep_lift(net, x, x0, asking({0, 1, 3}));
+  EXPECT_LE(largest(found.gap), 1e-11);
+  EXPECT_GE(largest(found.values), 0.1);
+}
+
 TEST(DeepLift, OfProbabilitiesDoesNotDependOnTheBatch) {
   Functional net(4, [weight = drawn({4, 6}, "weight", 3)](const Variable& x) { return linear(flatten(x), weight); });
   const Tensor x = drawn({3, 1, 2, 3}, "x"), x0 = drawn({3, 1, 2, 3}, "x0");

@@ -84,6 +84,18 @@ TEST(GradCam, FindsTheLayersOnTheGraph) {
   EXPECT_THROW(map_of(*cam(6), f, x, asking({1})), Error);
 }
 
+TEST(GradCam, GuidedIsTheMapTimesGuidedBackPropagation) {
+  // A = relu(x_0 - x_1 + 1) at two pixels, S = A_0 + 3 A_1: a = 2, the map (0, 2 * 4), and what guides (1, -1) and
+  // (3, -3).
+  const Tensor pair = mixing({1, -1}, 1), sums = numbers_of({1, 3}, {1, 2});
+  Functional f(1, [&](const Variable& x) {
+    return linear(flatten(conv2d(x, pair, numbers_of({1}, {1}), {}, Activation::relu)), sums);
+  });
+  const Tensor x = numbers_of({0, 2, 4, 1}, {1, 1, 2, 2});
+  EXPECT_THAT(GuidedGradCam().attribute(f, x, asking({1})).values.to_doubles(),
+              Pointwise(DoubleNear(1e-14), {0., 0., 8. * 3, -8. * 3}));
+}
+
 TEST(GradCam, AgreesWithCaptum) {
   const golden::File file("attributions_rules");
   const golden::Case golden = file.at("grad_cam_rectified");
