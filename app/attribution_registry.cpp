@@ -64,6 +64,11 @@ std::vector<AttributionKind> make_attribution_kinds() {
           "Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM: visual explanations from deep networks "
           "via gradient-based localization, ICCV 2017",
           "the channels of a layer, weighted by their gradients"),
+      kind<GuidedGradCam>(
+          "guided-grad-cam",
+          "Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM: visual explanations from deep networks "
+          "via gradient-based localization, ICCV 2017",
+          "Grad-CAM times guided back-propagation"),
       kind<Occlusion>("occlusion", "Zeiler, Fergus: Visualizing and understanding convolutional networks, ECCV 2014",
                       "the score's drop when a part is covered"),
       kind<Lime>("lime",

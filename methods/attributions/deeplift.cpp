@@ -287,20 +287,19 @@ BackwardRules Rules::table() const {
   return rules;
 }
 
-/// The attributions of images against a baseline each, as many as fit on a tape together.
-Tensor against(nn::Classifier& classifier, const Tensor& x, const Tensor& baseline, const nn::Question& question,
-               double threshold) {
-  const std::int64_t images = x.shape()[0];
-  std::vector<std::int32_t> twice;
-  for (std::int64_t i = 0; i < 2 * images; ++i) twice.push_back(static_cast<std::int32_t>(i % images));
-  const Variable both = Variable::leaf(concat(std::vector<Tensor>{x, baseline}, 0));
-  const Variable score = nn::score(classifier, both, question.gather(twice));
+/// The sum of an image's attributions against each of some baselines, [1,H,W,C], all on one tape. x [P,H,W,C] is the
+/// image for each of them.
+Tensor sum_against(nn::Classifier& classifier, const Tensor& x, const Tensor& baselines, const nn::Question& question,
+                   double threshold) {
+  const std::int64_t pairs = x.shape()[0];
+  const Variable both = Variable::leaf(concat(std::vector<Tensor>{x, baselines}, 0));
+  const Variable score = nn::score(classifier, both, question);
   operations_between(both, score, "DeepLIFT");
-  const Tensor one = Tensor::full({images}, 1, score.dtype(), score.device());
-  const BackwardRules rules = Rules(images, threshold).table();
+  const Tensor one = Tensor::full({pairs}, 1, score.dtype(), score.device());
   const Variable seed = concat(std::vector<Tensor>{one, one.zeros_like()}, 0);
+  const BackwardRules rules = Rules(pairs, threshold).table();
   const Tensor multipliers = grad({score}, {both}, {.rules = &rules, .d_outputs = {seed}}).front().value();
-  return slice(multipliers, 0, 0, images) * (x - baseline);
+  return reduce(ReduceOp::sum, slice(multipliers, 0, 0, pairs) * (x - baselines), {0});
 }
 
 }  // namespace
@@ -312,18 +311,20 @@ void DeepLift::declare(nn::Keys& keys) {
 Attribution DeepLift::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
                               const Tensor& baselines, std::uint64_t /*seed*/) const {
   const double limit = x.dtype() == DType::f32 ? std::max(threshold, 0x1p-20) : threshold;
-  const bool sets = baselines.shape().rank() == 5;
-  const std::int64_t count = sets ? baselines.shape()[1] : 1;
-  const Tensor values = in_parts(x.shape()[0], kPairsAtOnce, [&](std::int64_t begin, std::int64_t end) {
-    const Tensor part = slice(x, 0, begin, end), of_part = slice(baselines, 0, begin, end);
-    Tensor mean;
-    for (std::int64_t b = 0; b < count; ++b) {
-      const Tensor baseline = sets ? baseline_of_each(of_part, b) : of_part;
-      const Tensor found = against(classifier, part, baseline, question.rows(begin, end), limit);
-      mean = mean.defined() ? axpby(1, mean, 1.0 / static_cast<double>(count), found)
-                            : unary(UnaryOp::affine, found, 1.0 / static_cast<double>(count), 0);
+  const Shape& shape = x.shape();
+  const std::int64_t count = baselines.shape().rank() == 5 ? baselines.shape()[1] : 1;
+  const Tensor sets = baselines.reshape({shape[0], count, shape[1], shape[2], shape[3]});
+  const Tensor values = of_each(shape[0], [&](std::int64_t n) {
+    const Tensor image = slice(x, 0, n, n + 1), its = slice(sets, 0, n, n + 1);
+    Tensor total = image.zeros_like();
+    for (std::int64_t begin = 0; begin < count; begin += kPairsAtOnce) {
+      const std::int64_t pairs = std::min(kPairsAtOnce, count - begin);
+      const Shape together = shape.with(0, pairs);
+      const std::vector<std::int32_t> asked(static_cast<std::size_t>(2 * pairs), static_cast<std::int32_t>(n));
+      const Tensor part = slice(its, 1, begin, begin + pairs).reshape(together);
+      total = total + sum_against(classifier, broadcast_to(image, together), part, question.gather(asked), limit);
     }
-    return mean;
+    return unary(UnaryOp::affine, total, 1.0 / static_cast<double>(count), 0);
   });
   return {values, completeness_gap(classifier, x, question, baselines, values)};
 }

@@ -12,8 +12,6 @@
 namespace counterfoil::methods {
 namespace {
 
-constexpr std::int64_t kImagesAtOnce = 64;
-
 // Besides the curved operations, what leaves each pixel where it is.
 constexpr std::array<std::string_view, 10> kPixelByPixel = {"norm",   "add",     "subtract", "multiply", "divide",
                                                             "affine", "maximum", "minimum",  "concat",   "dropout"};
@@ -64,10 +62,10 @@ void GradCam::declare(nn::Keys& keys) {
 Attribution GradCam::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
                              const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
   const Shape& shape = x.shape();
-  return {in_parts(shape[0], kImagesAtOnce, [&](std::int64_t begin, std::int64_t end) {
-    const Variable part = Variable::leaf(slice(x, 0, begin, end));
-    const Variable score = nn::score(classifier, part, question.rows(begin, end));
-    const std::vector<Variable> layers = layers_between(part, score);
+  return {of_each(shape[0], [&](std::int64_t n) {
+    const Variable image = Variable::leaf(slice(x, 0, n, n + 1));
+    const Variable score = nn::score(classifier, image, question.rows(n, n + 1));
+    const std::vector<Variable> layers = layers_between(image, score);
     const auto count = static_cast<std::int64_t>(layers.size());
     if (layer > count) {
       fail("Grad-CAM: layer {} from the end, but the classifier has {} with a convolution and more than one pixel",
@@ -81,7 +79,7 @@ Attribution GradCam::compute(nn::Classifier& classifier, const Tensor& x, const 
     Tensor map = reduce(ReduceOp::sum, binary(BinaryOp::multiply, chosen.value(), weights), {3});
     if (relu) map = unary(UnaryOp::relu, map);
     map = resize(map, shape[1], shape[2], ResizeMode::bilinear);
-    return broadcast_to(unary(UnaryOp::affine, map, 1.0 / static_cast<double>(shape[3]), 0), part.shape());
+    return broadcast_to(unary(UnaryOp::affine, map, 1.0 / static_cast<double>(shape[3]), 0), image.shape());
   })};
 }
 

@@ -145,11 +145,10 @@ Variables LinearLayer::at_input(const Tensor& d_input) const {
   return d_inputs;
 }
 
-Tensor in_parts(std::int64_t images, std::int64_t at_once, const Part& part) {
-  std::vector<Tensor> parts;
-  for (std::int64_t begin = 0; begin < images; begin += at_once)
-    parts.push_back(part(begin, std::min(begin + at_once, images)));
-  return parts.size() == 1 ? parts.front() : concat(parts, 0);
+Tensor of_each(std::int64_t images, const OfOne& of_one) {
+  std::vector<Tensor> found;
+  for (std::int64_t n = 0; n < images; ++n) found.push_back(of_one(n));
+  return found.size() == 1 ? found.front() : concat(found, 0);
 }
 
 }  // namespace counterfoil::methods

@@ -54,9 +54,10 @@ class LinearLayer {
   std::function<Tensor()> before_activation_;
 };
 
-/// A method's answer for images begin .. end - 1.
-using Part = std::function<Tensor(std::int64_t begin, std::int64_t end)>;
-/// The answers for all images, `at_once` at a time, one after the other.
-Tensor in_parts(std::int64_t images, std::int64_t at_once, const Part& part);
+/// What a method finds for image n alone: [1,...].
+using OfOne = std::function<Tensor(std::int64_t n)>;
+/// The same of all images, [N,...], one after the other: the bits of a product of matrices can depend on how many
+/// images are multiplied together, and those of an attribution must not depend on the others.
+Tensor of_each(std::int64_t images, const OfOne& of_one);
 
 }  // namespace counterfoil::methods

@@ -13,7 +13,6 @@
 namespace counterfoil::methods {
 namespace {
 
-constexpr std::int64_t kImagesAtOnce = 64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Sums of what they are given, each term of which is an input times something.
@@ -225,15 +224,15 @@ void Lrp::declare(nn::Keys& keys) {
 
 Attribution Lrp::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
                          const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
-  const Tensor values = in_parts(x.shape()[0], kImagesAtOnce, [&](std::int64_t begin, std::int64_t end) {
-    const Variable part = Variable::leaf(slice(x, 0, begin, end));
-    const Variable score = nn::score(classifier, part, question.rows(begin, end));
-    const std::vector<Operation> operations = operations_between(part, score, "LRP");
-    const auto takes = [&](const Operation& o) { return takes_images(*o.node, o.needs, part); };
+  const Tensor values = of_each(x.shape()[0], [&](std::int64_t n) {
+    const Variable image = Variable::leaf(slice(x, 0, n, n + 1));
+    const Variable score = nn::score(classifier, image, question.rows(n, n + 1));
+    const std::vector<Operation> operations = operations_between(image, score, "LRP");
+    const auto takes = [&](const Operation& o) { return takes_images(*o.node, o.needs, image); };
     if (input_rule != "same" && std::ranges::none_of(operations, takes))
       fail("LRP: input_rule {}, but no convolution or linear layer takes the images themselves", input_rule);
-    const BackwardRules rules = Rules(*this, part).table();
-    return grad({score}, {part}, {.rules = &rules, .d_outputs = {relevance_of(score, epsilon)}}).front().value();
+    const BackwardRules rules = Rules(*this, image).table();
+    return grad({score}, {image}, {.rules = &rules, .d_outputs = {relevance_of(score, epsilon)}}).front().value();
   });
   return {values,
           axpby(1, reduce(ReduceOp::sum, values, {1, 2, 3}).reshape({-1}), -1, nn::scores(classifier, x, question))};

@@ -118,10 +118,12 @@ TEST(GradCam, ExplainsTheLibrarysClassifiers) {
     const Tensor together = map_of(*cam(1, false), classifier, x, question);
     EXPECT_GE(largest(together), 1e-4);
     for (const double value : map_of(*cam(1), classifier, x, question).to_doubles()) EXPECT_GE(value, 0);
-    expect_near(map_of(*cam(1, false), classifier, slice(x, 0, 1, 2), question.rows(1, 2)), slice(together, 0, 1, 2),
-                1e-12);
     const Tensor f32 = x.to(DType::f32).to(cpu_device());
-    expect_near(map_of(*cam(1, false), *on_cpu[i].classifier, f32, asking({1, 0, 1}, cpu_device())), together, 1e-4);
+    const nn::Question fast = asking({1, 0, 1}, cpu_device());
+    const Tensor found_fast = map_of(*cam(1, false), *on_cpu[i].classifier, f32, fast);
+    expect_near(found_fast, together, 1e-4);
+    const Tensor alone = map_of(*cam(1, false), *on_cpu[i].classifier, slice(f32, 0, 1, 2), fast.rows(1, 2));
+    EXPECT_EQ(alone.to_doubles(), slice(found_fast, 0, 1, 2).to_doubles());
   }
 }
 

@@ -194,11 +194,12 @@ TEST(Lrp, ExplainsTheLibrarysClassifiers) {
       const Attribution found = method.attribute(classifier, x, question);
       EXPECT_GE(largest(found.values), 1e-4);
       EXPECT_TRUE(std::isfinite(largest(found.gap)));
-      const Attribution alone = method.attribute(classifier, slice(x, 0, 1, 2), question.rows(1, 2));
-      expect_near(alone.values, slice(found.values, 0, 1, 2), 1e-12);
       const Tensor f32 = x.to(DType::f32).to(cpu_device());
-      expect_near(method.attribute(*on_cpu[i].classifier, f32, asking({1, 0, 1}, cpu_device())).values, found.values,
-                  1e-2);
+      const nn::Question fast = asking({1, 0, 1}, cpu_device());
+      const Tensor found_fast = method.attribute(*on_cpu[i].classifier, f32, fast).values;
+      expect_near(found_fast, found.values, 1e-3);
+      const Tensor alone = method.attribute(*on_cpu[i].classifier, slice(f32, 0, 1, 2), fast.rows(1, 2)).values;
+      EXPECT_EQ(alone.to_doubles(), slice(found_fast, 0, 1, 2).to_doubles());
     }
   }
 }
