@@ -172,6 +172,17 @@ TEST_F(Attributions, BaselinesComeFromNamesAndFromExplainers) {
   EXPECT_EQ(found, read_safetensors(path("towards.safetensors"), reference_device()).at("counterfactual").to_doubles());
   EXPECT_EQ(ganmex.metadata.at("baseline"), path("ganmex"));
 
+  // An explainer that leads to no class of one's choice gives what it has, asked or not.
+  require({"train", "bbmp", "--data", data(), "--classifier", path("classifier"), "--against-all", "2", "--out",
+           path("bbmp"), "--iterations", "1"});
+  const TensorFile any = attributed("deeplift", "any.safetensors", {"--images", "4", "--baseline", path("bbmp")});
+  inputs.tensors["images"] = any.at("input");
+  write_safetensors(path("inputs.safetensors"), inputs);
+  require({"explain", "--run", path("bbmp"), "--input", path("inputs.safetensors"), "--output",
+           path("any_foils.safetensors")});
+  EXPECT_EQ(any.at("baseline").to_doubles(),
+            read_safetensors(path("any_foils.safetensors"), reference_device()).at("counterfactual").to_doubles());
+
   // The nearest training image that is decided 2; and 3 of those.
   const std::vector<double> nearest = baseline({"--baseline", "mdts"}).at("baseline").to_doubles();
   const TensorFile sets = attributed(
