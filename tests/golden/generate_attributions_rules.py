@@ -1,12 +1,11 @@
-"""Writes the golden vectors of rule-based attributions, as Captum computes them: python3 generate_attributions_rules.py,
-in this folder, with torch and captum (written with PyTorch 2.15 and Captum 0.9).
+"""Writes the golden vectors of rule-based attributions, as Captum computes them: python3
+generate_attributions_rules.py, in this folder.
 
 Each case is a network of modules that are called once, without functional layers, residual adds or overlapping pools:
 where Captum can be followed. It is not followed in these:
 
 - DeepLift through overlapping max-pool windows: max_unpool2d keeps one window's contribution for each input and loses
-  the others; and where both halves have the same maximum, what it falls back on is the gradient, of a winner whose
-  input may well have changed.
+  the others; and an input that does not differ gets the gradient of the batch's first image.
 - DeepLift through softmax: the rule subtracts a mean over the whole batch, so that an image's attribution depends on
   which others are there. Cases attribute logits.
 - DeepLift through an activation right before a max-pool or another activation: the hooks of both sit on one tensor, and
@@ -16,7 +15,6 @@ where Captum can be followed. It is not followed in these:
   large epsilon has no max-pool.
 """
 
-import numpy as np
 import torch
 from captum.attr import LRP, DeepLift, DeepLiftShap, LayerAttribution, LayerGradCam
 from captum.attr._utils.lrp_rules import EpsilonRule
