@@ -103,8 +103,7 @@ Asked read_question(const AttributeArguments& arguments, const ClassifierRun& ru
   return {std::move(queries), std::move(question)};
 }
 
-// A part at a time, with a line on stderr every few seconds. What a part draws follows from the place of its first
-// image.
+// A part at a time, with a line on stderr every few seconds.
 methods::Attribution attribute_in_parts(const methods::AttributionMethod& method, nn::Classifier& classifier,
                                         const Tensor& x, const nn::Question& question, const Tensor& baselines,
                                         std::uint64_t seed) {
@@ -113,9 +112,13 @@ methods::Attribution attribute_in_parts(const methods::AttributionMethod& method
   Progress progress(0, images, 1, {}, "image");
   for (std::int64_t begin = 0; begin < images; begin += kPart) {
     const std::int64_t end = std::min(begin + kPart, images);
-    const methods::Attribution part = method.attribute(classifier, slice(x, 0, begin, end), question.rows(begin, end),
-                                                       baselines.defined() ? slice(baselines, 0, begin, end) : Tensor(),
-                                                       seed + static_cast<std::uint64_t>(begin));
+    const methods::Attribution part =
+        method.attribute({.classifier = classifier,
+                          .x = slice(x, 0, begin, end),
+                          .question = question.rows(begin, end),
+                          .baselines = baselines.defined() ? slice(baselines, 0, begin, end) : Tensor(),
+                          .seed = seed,
+                          .first = begin});
     values.push_back(part.values);
     if (part.gap.defined()) gaps.push_back(part.gap);
     if (end < images) progress.step(end, {});

@@ -30,17 +30,16 @@ void check_question(const Tensor& classes, std::int64_t images) {
 
 }  // namespace
 
-Attribution AttributionMethod::attribute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                         const Tensor& baselines, std::uint64_t seed) const {
-  const Shape& shape = x.shape();
+Attribution AttributionMethod::attribute(const AttributionCall& call) const {
+  const Shape& shape = call.x.shape();
   if (shape.rank() != 4 || shape[0] < 1) fail("attribution: images {}, expected [N,H,W,C]", shape.to_string());
-  Tensor sets = baselines;
-  if (baseline_use() == BaselineUse::several && baselines.defined() && baselines.shape() == shape)
-    sets = baselines.reshape(Shape{shape[0], 1, shape[1], shape[2], shape[3]});
-  check_baselines(sets, baseline_use(), shape);
-  check_question(question.classes, shape[0]);
-  if (question.against.defined()) check_question(question.against, shape[0]);
-  return compute(classifier, x, question, sets, seed);
+  AttributionCall checked = call;
+  if (baseline_use() == BaselineUse::several && call.baselines.defined() && call.baselines.shape() == shape)
+    checked.baselines = call.baselines.reshape(Shape{shape[0], 1, shape[1], shape[2], shape[3]});
+  check_baselines(checked.baselines, baseline_use(), shape);
+  check_question(call.question.classes, shape[0]);
+  if (call.question.against.defined()) check_question(call.question.against, shape[0]);
+  return compute(checked);
 }
 
 Tensor baseline_of_each(const Tensor& baselines, std::int64_t b) {

@@ -17,6 +17,19 @@ enum class BaselineUse : std::uint8_t {
   several,  ///< a set for each image: [N,B,H,W,C]; one for each, [N,H,W,C], is a set of one
 };
 
+/// What a method is called with: N images and what is asked of them.
+struct AttributionCall {
+  nn::Classifier& classifier;
+  Tensor x;  ///< [N,H,W,C]
+  nn::Question question;
+  Tensor baselines = {};  ///< as BaselineUse says
+  std::uint64_t seed = 0;
+  std::int64_t first = 0;  ///< the place of image 0 among all, of a caller who attributes them a part at a time
+
+  /// What is drawn for image n depends on the seed and this alone.
+  std::int64_t place(std::int64_t n) const { return first + n; }
+};
+
 struct Attribution {
   Tensor values;    ///< [N,H,W,C]
   Tensor gap = {};  ///< f32 [N], of methods that promise completeness: sum of values - (S(x) - mean of S(baselines))
@@ -33,17 +46,18 @@ class AttributionMethod {
   virtual void declare(nn::Keys& keys) = 0;
   virtual BaselineUse baseline_use() const = 0;
 
-  /// Attributes the score that `question` names, of each of the images x [N,H,W,C], N >= 1, to their features. A part
-  /// is computed at a time, so that N is bounded by the memory for x, the baselines and the values. What is drawn for
-  /// image n depends on `seed` and n alone. Throws Error on shapes that do not fit, and on a classifier that the method
-  /// cannot explain.
+  /// Attributes the score that the question names, of each image, to their features. A part is computed at a time, so
+  /// that N is bounded by the memory for x, the baselines and the values. Throws Error on shapes that do not fit, and
+  /// on a classifier that the method cannot explain.
+  Attribution attribute(const AttributionCall& call) const;
   Attribution attribute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                        const Tensor& baselines = {}, std::uint64_t seed = 0) const;
+                        const Tensor& baselines = {}, std::uint64_t seed = 0) const {
+    return attribute({classifier, x, question, baselines, seed});
+  }
 
  private:
-  /// After the checks; `baselines` is undefined, [N,H,W,C] or [N,B,H,W,C], as baseline_use() says.
-  virtual Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                              const Tensor& baselines, std::uint64_t seed) const = 0;
+  /// After the checks; a set of one is [N,1,H,W,C] here.
+  virtual Attribution compute(const AttributionCall& call) const = 0;
 };
 
 /// [N,B,...] -> the b-th of each set, [N,...].

@@ -308,25 +308,25 @@ void DeepLift::declare(nn::Keys& keys) {
   keys.add("threshold", threshold, 0, 1, "of |x - x_0| / (|x| + |x_0|): up to it a derivative is taken");
 }
 
-Attribution DeepLift::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                              const Tensor& baselines, std::uint64_t /*seed*/) const {
-  const double limit = x.dtype() == DType::f32 ? std::max(threshold, 0x1p-20) : threshold;
-  const Shape& shape = x.shape();
-  const std::int64_t count = baselines.shape().rank() == 5 ? baselines.shape()[1] : 1;
-  const Tensor sets = baselines.reshape({shape[0], count, shape[1], shape[2], shape[3]});
+Attribution DeepLift::compute(const AttributionCall& call) const {
+  const double limit = call.x.dtype() == DType::f32 ? std::max(threshold, 0x1p-20) : threshold;
+  const Shape& shape = call.x.shape();
+  const std::int64_t count = call.baselines.shape().rank() == 5 ? call.baselines.shape()[1] : 1;
+  const Tensor sets = call.baselines.reshape({shape[0], count, shape[1], shape[2], shape[3]});
   const Tensor values = of_each(shape[0], [&](std::int64_t n) {
-    const Tensor image = slice(x, 0, n, n + 1), its = slice(sets, 0, n, n + 1);
+    const Tensor image = slice(call.x, 0, n, n + 1), its = slice(sets, 0, n, n + 1);
     Tensor total = image.zeros_like();
     for (std::int64_t begin = 0; begin < count; begin += kPairsAtOnce) {
       const std::int64_t pairs = std::min(kPairsAtOnce, count - begin);
       const Shape together = shape.with(0, pairs);
       const std::vector<std::int32_t> asked(static_cast<std::size_t>(2 * pairs), static_cast<std::int32_t>(n));
       const Tensor part = slice(its, 1, begin, begin + pairs).reshape(together);
-      total = total + sum_against(classifier, broadcast_to(image, together), part, question.gather(asked), limit);
+      total =
+          total + sum_against(call.classifier, broadcast_to(image, together), part, call.question.gather(asked), limit);
     }
     return unary(UnaryOp::affine, total, 1.0 / static_cast<double>(count), 0);
   });
-  return {values, completeness_gap(classifier, x, question, baselines, values)};
+  return {values, completeness_gap(call.classifier, call.x, call.question, call.baselines, values)};
 }
 
 }  // namespace counterfoil::methods

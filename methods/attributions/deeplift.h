@@ -35,8 +35,7 @@ class DeepLift : public AttributionMethod {
 
  private:
   /// Error where an operation with a rule does not have the images as its leading axis.
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 /// DeepSHAP: S. M. Lundberg, S.-I. Lee, "A unified approach to interpreting model predictions" (2017), section 4.2: the

@@ -13,14 +13,13 @@ void ExpectedGradients::declare(nn::Keys& keys) {
 }
 
 // 1/M sum_m (x - b_m) dS / dx at b_m + a_m (x - b_m)
-Attribution ExpectedGradients::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                       const Tensor& baselines, std::uint64_t seed) const {
-  const Shape& shape = baselines.shape();  // [N,B,H,W,C]
+Attribution ExpectedGradients::compute(const AttributionCall& call) const {
+  const Shape& shape = call.baselines.shape();  // [N,B,H,W,C]
   const Shape set{shape[1], shape[2], shape[3], shape[4]};
   std::vector<std::int32_t> chosen;  // [N,draws]
   std::vector<double> alphas;        // [N,draws]
   for (std::int64_t n = 0; n < shape[0]; ++n) {
-    Random random(seed, fmt::format("expected_gradients.{}", n));
+    Random random(call.seed, fmt::format("expected_gradients.{}", call.place(n)));
     for (std::int64_t m = 0; m < draws; ++m) {
       chosen.push_back(static_cast<std::int32_t>(random.integer(static_cast<std::uint64_t>(shape[1]))));
       alphas.push_back(random.uniform());
@@ -29,15 +28,15 @@ Attribution ExpectedGradients::compute(nn::Classifier& classifier, const Tensor&
   const Tensor sum = sum_over_copies(shape[0], draws, [&](std::int64_t n, std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(n * draws + begin), count = static_cast<std::size_t>(end - begin);
     const Tensor index =
-        Tensor::from(std::span<const std::int32_t>(chosen).subspan(first, count), Shape{end - begin}, x.device());
-    const Tensor alpha = column(std::span<const double>(alphas).subspan(first, count), x);
-    const Tensor b = gather_rows(slice(baselines, 0, n, n + 1).reshape(set), index);  // [end - begin,H,W,C]
-    const Tensor way = binary(BinaryOp::subtract, slice(x, 0, n, n + 1), b);
+        Tensor::from(std::span<const std::int32_t>(chosen).subspan(first, count), Shape{end - begin}, call.x.device());
+    const Tensor alpha = column(std::span<const double>(alphas).subspan(first, count), call.x);
+    const Tensor b = gather_rows(slice(call.baselines, 0, n, n + 1).reshape(set), index);  // [end - begin,H,W,C]
+    const Tensor way = binary(BinaryOp::subtract, slice(call.x, 0, n, n + 1), b);
     const Tensor path = binary(BinaryOp::add, b, binary(BinaryOp::multiply, alpha, way));
-    return binary(BinaryOp::multiply, way, copy_gradients(classifier, path, question, n));
+    return binary(BinaryOp::multiply, way, copy_gradients(call.classifier, path, call.question, n));
   });
   const Tensor values = unary(UnaryOp::affine, sum, 1 / static_cast<double>(draws), 0);
-  return {values, completeness_gap(classifier, x, question, baselines, values)};
+  return {values, completeness_gap(call.classifier, call.x, call.question, call.baselines, values)};
 }
 
 }  // namespace counterfoil::methods

@@ -59,12 +59,11 @@ void GradCam::declare(nn::Keys& keys) {
   keys.add("relu", relu, "keep only what speaks for the class");
 }
 
-Attribution GradCam::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                             const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
-  const Shape& shape = x.shape();
+Attribution GradCam::compute(const AttributionCall& call) const {
+  const Shape& shape = call.x.shape();
   return {of_each(shape[0], [&](std::int64_t n) {
-    const Variable image = Variable::leaf(slice(x, 0, n, n + 1));
-    const Variable score = nn::score(classifier, image, question.rows(n, n + 1));
+    const Variable image = Variable::leaf(slice(call.x, 0, n, n + 1));
+    const Variable score = nn::score(call.classifier, image, call.question.rows(n, n + 1));
     const std::vector<Variable> layers = layers_between(image, score);
     const auto count = static_cast<std::int64_t>(layers.size());
     if (layer > count) {
@@ -83,11 +82,10 @@ Attribution GradCam::compute(nn::Classifier& classifier, const Tensor& x, const 
   })};
 }
 
-Attribution GuidedGradCam::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                   const Tensor& baselines, std::uint64_t seed) const {
-  const Tensor share = GradCam::compute(classifier, x, question, baselines, seed).values;  // map / C
-  const Tensor guided = GuidedBackpropagation().attribute(classifier, x, question).values;
-  return {unary(UnaryOp::affine, binary(BinaryOp::multiply, share, guided), static_cast<double>(x.shape()[3]), 0)};
+Attribution GuidedGradCam::compute(const AttributionCall& call) const {
+  const Tensor share = GradCam::compute(call).values;  // map / C
+  const Tensor guided = GuidedBackpropagation().attribute(call.classifier, call.x, call.question).values;
+  return {unary(UnaryOp::affine, binary(BinaryOp::multiply, share, guided), static_cast<double>(call.x.shape()[3]), 0)};
 }
 
 }  // namespace counterfoil::methods

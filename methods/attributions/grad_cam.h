@@ -26,15 +26,13 @@ class GradCam : public AttributionMethod {
 
  protected:
   /// Error where the classifier has no such layer.
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 /// Guided Grad-CAM (the same paper, section 3.3): the map times guided back-propagation
 /// (methods/attributions/guided_backpropagation.h), feature by feature: where, and which channel.
 class GuidedGradCam final : public GradCam {
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 }  // namespace counterfoil::methods

@@ -29,15 +29,14 @@ Variables guided_if_fused(const Node& node, const Variable& d_y, const Needs& ne
 
 void GuidedBackpropagation::declare(nn::Keys& /*keys*/) {}
 
-Attribution GuidedBackpropagation::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                           const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
+Attribution GuidedBackpropagation::compute(const AttributionCall& call) const {
   const BackwardRules rules = {{"relu", guided},
                                {"leaky_relu", guided},
                                {"elu", guided},
                                {"conv2d", guided_if_fused<ConvolutionAttribute>},
                                {"matmul", guided_if_fused<MatmulOptions>},
                                {"norm", guided_if_fused<NormAttribute>}};
-  return {nn::score_gradients(classifier, x, question, &rules)};
+  return {nn::score_gradients(call.classifier, call.x, call.question, &rules)};
 }
 
 }  // namespace counterfoil::methods

@@ -19,8 +19,7 @@ class GuidedBackpropagation final : public AttributionMethod {
   BaselineUse baseline_use() const override { return BaselineUse::none; }
 
  private:
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 }  // namespace counterfoil::methods

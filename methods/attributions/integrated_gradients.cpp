@@ -22,19 +22,19 @@ void IntegratedGradients::declare(nn::Keys& keys) {
 }
 
 // (x - b) sum_k w_k dS / dx at b + a_k (x - b)
-Attribution IntegratedGradients::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                         const Tensor& baselines, std::uint64_t /*seed*/) const {
+Attribution IntegratedGradients::compute(const AttributionCall& call) const {
   const auto [alphas, weights] = rule_named(rule, steps);
-  const Tensor alpha = column(alphas, x), weight = column(weights, x);  // [steps,1,1,1]
-  const Tensor way = binary(BinaryOp::subtract, x, baselines);          // [N,H,W,C]
+  const Tensor alpha = column(alphas, call.x), weight = column(weights, call.x);  // [steps,1,1,1]
+  const Tensor way = binary(BinaryOp::subtract, call.x, call.baselines);          // [N,H,W,C]
   const Tensor integral =
-      sum_over_copies(x.shape()[0], steps, [&](std::int64_t n, std::int64_t begin, std::int64_t end) {
+      sum_over_copies(call.x.shape()[0], steps, [&](std::int64_t n, std::int64_t begin, std::int64_t end) {
         const Tensor gone = binary(BinaryOp::multiply, slice(alpha, 0, begin, end), slice(way, 0, n, n + 1));
-        const Tensor path = binary(BinaryOp::add, slice(baselines, 0, n, n + 1), gone);
-        return binary(BinaryOp::multiply, copy_gradients(classifier, path, question, n), slice(weight, 0, begin, end));
+        const Tensor path = binary(BinaryOp::add, slice(call.baselines, 0, n, n + 1), gone);
+        return binary(BinaryOp::multiply, copy_gradients(call.classifier, path, call.question, n),
+                      slice(weight, 0, begin, end));
       });
   const Tensor values = binary(BinaryOp::multiply, way, integral);
-  return {values, completeness_gap(classifier, x, question, baselines, values)};
+  return {values, completeness_gap(call.classifier, call.x, call.question, call.baselines, values)};
 }
 
 }  // namespace counterfoil::methods

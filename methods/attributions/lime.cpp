@@ -62,21 +62,21 @@ void Lime::declare(nn::Keys& keys) {
   keys.add("penalty", penalty, 0, 1e6, "of the ridge regression");
 }
 
-Attribution Lime::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                          const Tensor& baselines, std::uint64_t seed) const {
-  const Shape& shape = x.shape();
+Attribution Lime::compute(const AttributionCall& call) const {
+  const Shape& shape = call.x.shape();
   const std::int64_t pixels = shape[1] * shape[2];
   std::vector<double> values;
   for (std::int64_t n = 0; n < shape[0]; ++n) {
-    const Tensor image = slice(x, 0, n, n + 1);
+    const Tensor image = slice(call.x, 0, n, n + 1);
     const std::vector<std::int32_t> labels =
         (superpixels == "grid" ? grid_superpixels(image, segments) : slic_superpixels(image, segments, compactness))
             .to_vector<std::int32_t>();
     const std::int64_t count = *std::ranges::max_element(labels) + 1;
-    const Tensor off = baselines.defined() ? slice(baselines, 0, n, n + 1) : segment_means(image, labels, count);
-    const std::vector<double> states = draw_states(samples, count, seed, n);
-    const std::vector<double> scores =
-        perturbed_scores(classifier, question, n, samples, perturbed_at_once(shape), [&](auto begin, auto end) {
+    const Tensor off =
+        call.baselines.defined() ? slice(call.baselines, 0, n, n + 1) : segment_means(image, labels, count);
+    const std::vector<double> states = draw_states(samples, count, call.seed, call.place(n));
+    const std::vector<double> scores = perturbed_scores(
+        call.classifier, call.question, n, samples, perturbed_at_once(shape), [&](auto begin, auto end) {
           Replaced replaced(end - begin, shape);
           for (std::int64_t i = begin; i < end; ++i) {
             for (std::int64_t p = 0; p < pixels; ++p) {
@@ -91,7 +91,7 @@ Attribution Lime::compute(nn::Classifier& classifier, const Tensor& x, const nn:
     for (const std::int32_t label : labels)
       values.insert(values.end(), static_cast<std::size_t>(shape[3]), weights[static_cast<std::size_t>(label)]);
   }
-  return {.values = tensor_like(x, values, shape)};
+  return {.values = tensor_like(call.x, values, shape)};
 }
 
 // With x and y about their weighted means the best b is 0, and (X' W X + penalty) w = X' W y.

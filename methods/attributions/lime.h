@@ -43,8 +43,7 @@ class Lime final : public AttributionMethod {
   BaselineUse baseline_use() const override { return hidden == "mean" ? BaselineUse::none : BaselineUse::one; }
 
  private:
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 /// argmin over w of min over b of sum_i weight_i (y_i - b - x_i w)^2 + penalty |w|^2, in float64: w [columns], of

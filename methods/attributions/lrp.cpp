@@ -222,11 +222,10 @@ void Lrp::declare(nn::Keys& keys) {
   keys.add("alpha", alpha, 1, 1e3, "weight of positive parts with alpha_beta, where negative ones have alpha - 1");
 }
 
-Attribution Lrp::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                         const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
-  const Tensor values = of_each(x.shape()[0], [&](std::int64_t n) {
-    const Variable image = Variable::leaf(slice(x, 0, n, n + 1));
-    const Variable score = nn::score(classifier, image, question.rows(n, n + 1));
+Attribution Lrp::compute(const AttributionCall& call) const {
+  const Tensor values = of_each(call.x.shape()[0], [&](std::int64_t n) {
+    const Variable image = Variable::leaf(slice(call.x, 0, n, n + 1));
+    const Variable score = nn::score(call.classifier, image, call.question.rows(n, n + 1));
     const std::vector<Operation> operations = operations_between(image, score, "LRP");
     const auto takes = [&](const Operation& o) { return takes_images(*o.node, o.needs, image); };
     if (input_rule != "same" && std::ranges::none_of(operations, takes))
@@ -234,8 +233,8 @@ Attribution Lrp::compute(nn::Classifier& classifier, const Tensor& x, const nn::
     const BackwardRules rules = Rules(*this, image).table();
     return grad({score}, {image}, {.rules = &rules, .d_outputs = {relevance_of(score, epsilon)}}).front().value();
   });
-  return {values,
-          axpby(1, reduce(ReduceOp::sum, values, {1, 2, 3}).reshape({-1}), -1, nn::scores(classifier, x, question))};
+  return {values, axpby(1, reduce(ReduceOp::sum, values, {1, 2, 3}).reshape({-1}), -1,
+                        nn::scores(call.classifier, call.x, call.question))};
 }
 
 }  // namespace counterfoil::methods

@@ -47,8 +47,7 @@ class Lrp final : public AttributionMethod {
 
  private:
   /// Error on an input rule where no layer takes the images.
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 }  // namespace counterfoil::methods

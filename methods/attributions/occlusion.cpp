@@ -12,16 +12,15 @@ void Occlusion::declare(nn::Keys& keys) {
   keys.add("channels", channels, {"each", "all"}, "of a window: one, each in turn, or all at once");
 }
 
-Attribution Occlusion::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                               const Tensor& baselines, std::uint64_t /*seed*/) const {
-  const Shape& shape = x.shape();
+Attribution Occlusion::compute(const AttributionCall& call) const {
+  const Shape& shape = call.x.shape();
   const std::vector<Window> windows = windows_over(shape, height, width, stride, channels == "each", "occlusion");
   std::vector<double> values;
   for (std::int64_t n = 0; n < shape[0]; ++n) {
-    const Tensor image = slice(x, 0, n, n + 1), baseline = slice(baselines, 0, n, n + 1);
+    const Tensor image = slice(call.x, 0, n, n + 1), baseline = slice(call.baselines, 0, n, n + 1);
     // The first copy is the image itself, the others have a window each.
     const std::vector<double> scores =
-        perturbed_scores(classifier, question, n, static_cast<std::int64_t>(windows.size()) + 1,
+        perturbed_scores(call.classifier, call.question, n, static_cast<std::int64_t>(windows.size()) + 1,
                          perturbed_at_once(shape), [&](std::int64_t begin, std::int64_t end) {
                            Replaced replaced(end - begin, shape);
                            for (std::int64_t i = std::max<std::int64_t>(begin, 1); i < end; ++i)
@@ -34,7 +33,7 @@ Attribution Occlusion::compute(nn::Classifier& classifier, const Tensor& x, cons
     const std::vector<double> mean = mean_over_windows(shape, windows, worth);
     values.insert(values.end(), mean.begin(), mean.end());
   }
-  return {.values = tensor_like(x, values, shape)};
+  return {.values = tensor_like(call.x, values, shape)};
 }
 
 }  // namespace counterfoil::methods

@@ -31,8 +31,7 @@ class Occlusion final : public AttributionMethod {
   BaselineUse baseline_use() const override { return BaselineUse::one; }
 
  private:
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 }  // namespace counterfoil::methods

@@ -128,33 +128,34 @@ void PredictionDifference::declare(nn::Keys& keys) {
   keys.add("patches", patches, 2, 10000000, "conditional: at most, that the distribution is fitted on");
 }
 
-Attribution PredictionDifference::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                          const Tensor& baselines, std::uint64_t seed) const {
-  const Shape& shape = x.shape();
-  const Shape set_shape{baselines.shape()[1], shape[1], shape[2], shape[3]};
+Attribution PredictionDifference::compute(const AttributionCall& call) const {
+  const Shape& shape = call.x.shape();
+  const Shape set_shape{call.baselines.shape()[1], shape[1], shape[2], shape[3]};
   const std::vector<Window> windows = windows_over(shape, window, window, stride, false, "prediction_difference");
-  nn::scores(classifier, x, question);  // its checks of the classes
-  const std::vector<std::int32_t> classes = question.classes.to_vector<std::int32_t>();
-  const std::vector<std::int32_t> against = question.against.defined() ? question.against.to_vector<std::int32_t>()
-                                                                       : std::vector<std::int32_t>(classes.size(), -1);
+  nn::scores(call.classifier, call.x, call.question);  // its checks of the classes
+  const std::vector<std::int32_t> classes = call.question.classes.to_vector<std::int32_t>();
+  const std::vector<std::int32_t> against = call.question.against.defined()
+                                                ? call.question.against.to_vector<std::int32_t>()
+                                                : std::vector<std::int32_t>(classes.size(), -1);
   const bool conditional = sampler == "conditional";
   const std::int64_t each = conditional ? samples : std::min(samples, set_shape[0]);
   std::vector<double> values, fitted_on;
   std::unique_ptr<PatchNormal> patch_normal;
   for (std::int64_t n = 0; n < shape[0]; ++n) {
-    const Tensor image = slice(x, 0, n, n + 1), set = slice(baselines, 0, n, n + 1).reshape(set_shape);
-    const Random random(seed, fmt::format("prediction_difference/{}", n));
+    const Tensor image = slice(call.x, 0, n, n + 1), set = slice(call.baselines, 0, n, n + 1).reshape(set_shape);
+    const Random random(call.seed, fmt::format("prediction_difference/{}", call.place(n)));
     if (conditional) {
       std::vector<double> set_values = set.to_doubles();
       if (set_values != fitted_on) {
         fitted_on = std::move(set_values);
-        patch_normal = std::make_unique<PatchNormal>(fitted_on, set_shape, window + 2 * surrounding, patches, seed);
+        patch_normal =
+            std::make_unique<PatchNormal>(fitted_on, set_shape, window + 2 * surrounding, patches, call.seed);
       }
     }
     Samples drawn =
         conditional ? Samples(image, windows, each, random, *patch_normal) : Samples(image, windows, each, random, set);
 
-    const Odds odds(classifier, classes[static_cast<std::size_t>(n)], against[static_cast<std::size_t>(n)],
+    const Odds odds(call.classifier, classes[static_cast<std::size_t>(n)], against[static_cast<std::size_t>(n)],
                     static_cast<double>(training_images));
     const std::vector<double> whole = odds.probabilities(image);
     // p(c | x_\i): the mean over a window's samples, eq. 3
@@ -175,7 +176,7 @@ Attribution PredictionDifference::compute(nn::Classifier& classifier, const Tens
     const std::vector<double> mean = mean_over_windows(shape, windows, worth);
     values.insert(values.end(), mean.begin(), mean.end());
   }
-  return {.values = tensor_like(x, values, shape)};
+  return {.values = tensor_like(call.x, values, shape)};
 }
 
 }  // namespace counterfoil::methods

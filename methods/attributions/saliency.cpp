@@ -7,17 +7,15 @@ namespace counterfoil::methods {
 void Saliency::declare(nn::Keys& /*keys*/) {}
 
 // |dS / dx|
-Attribution Saliency::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                              const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
-  return {unary(UnaryOp::abs, nn::score_gradients(classifier, x, question))};
+Attribution Saliency::compute(const AttributionCall& call) const {
+  return {unary(UnaryOp::abs, nn::score_gradients(call.classifier, call.x, call.question))};
 }
 
 void GradientTimesInput::declare(nn::Keys& /*keys*/) {}
 
 // x dS / dx
-Attribution GradientTimesInput::compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                                        const Tensor& /*baselines*/, std::uint64_t /*seed*/) const {
-  return {binary(BinaryOp::multiply, x, nn::score_gradients(classifier, x, question))};
+Attribution GradientTimesInput::compute(const AttributionCall& call) const {
+  return {binary(BinaryOp::multiply, call.x, nn::score_gradients(call.classifier, call.x, call.question))};
 }
 
 }  // namespace counterfoil::methods

@@ -13,8 +13,7 @@ class Saliency final : public AttributionMethod {
   BaselineUse baseline_use() const override { return BaselineUse::none; }
 
  private:
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 /// A. Shrikumar, P. Greenside, A. Shcherbina, A. Kundaje, "Not just a black box: learning important features through
@@ -25,8 +24,7 @@ class GradientTimesInput final : public AttributionMethod {
   BaselineUse baseline_use() const override { return BaselineUse::none; }
 
  private:
-  Attribution compute(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
-                      const Tensor& baselines, std::uint64_t seed) const override;
+  Attribution compute(const AttributionCall& call) const override;
 };
 
 }  // namespace counterfoil::methods

@@ -17,9 +17,9 @@ namespace counterfoil::methods {
 /// image has the same segments in either form; of another number of channels the values times 100. Greater compactness
 /// makes squarer segments. Returns labels i32 [N,H,W] on the device of the images: of each image 0 .. n - 1 in the
 /// order of the segments' first pixels, n near `segments`, more in noise. Every segment is connected (4 neighbours) and
-/// has at least S^2 / 4 pixels: smaller pieces join the neighbour nearest in colour, where the paper's release takes the one
-/// met last. An image's labels depend on that image alone. Throws Error on images that are not [N,H,W,C] with at least
-/// a pixel and a channel, on segments < 1, on compactness that is not > 0, and on a value that is not finite.
+/// has at least S^2 / 4 pixels: smaller pieces join the neighbour nearest in colour, where the paper's release takes
+/// the one met last. An image's labels depend on that image alone. Throws Error on images that are not [N,H,W,C] with
+/// at least a pixel and a channel, on segments < 1, on compactness that is not > 0, and on a value that is not finite.
 Tensor slic_superpixels(const Tensor& images, std::int64_t segments, double compactness = 10);
 
 /// Rectangles, as square as they can be, in a grid of about `segments` cells: labels as above, the same for each image.
