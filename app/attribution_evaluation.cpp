@@ -111,10 +111,12 @@ const std::vector<AttributionFigure>& attribution_figures() {
   return figures;
 }
 
-AttributionEvaluation evaluate_attributions(const AttributionSubject& subject) {
+AttributionEvaluation evaluate_attributions(const AttributionSubject& subject, const std::function<void()>& measured) {
   AttributionEvaluation evaluation{{}, subject.file.label, subject.file.input.shape()[0], {}};
-  for (const AttributionFigure& figure : attribution_figures())
+  for (const AttributionFigure& figure : attribution_figures()) {
     evaluation.figures.emplace_back(figure.key, figure.measure(subject));
+    measured();
+  }
   return evaluation;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,7 +37,8 @@ struct AttributionEvaluation {
   std::int64_t images = 0;
   std::vector<std::pair<std::string, std::optional<double>>> figures;  ///< in the order of attribution_figures()
 };
-AttributionEvaluation evaluate_attributions(const AttributionSubject& subject);
+/// `measured` is called after each figure.
+AttributionEvaluation evaluate_attributions(const AttributionSubject& subject, const std::function<void()>& measured);
 
 /// {"files": [an object for each: file, label, images, and the figures under their keys, null where not defined]}
 std::string to_json(const std::vector<AttributionEvaluation>& evaluations);

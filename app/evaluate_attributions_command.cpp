@@ -1,10 +1,11 @@
-#include <cstdio>
+#include <algorithm>
 
 #include <fmt/format.h>
 
 #include "app/attribution_evaluation.h"
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/progress.h"
 #include "kernels/error.h"
 #include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
@@ -69,6 +70,12 @@ int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments
   const Tensor replacements = draw_replacements(run, arguments.classifier, seed, device);
   const Tensor annotations = read_annotations(arguments.annotations, device);
   std::vector<AttributionEvaluation> evaluations;
+  const std::int64_t figures = std::ssize(arguments.files) * std::ssize(attribution_figures());
+  std::int64_t done = 0;
+  Progress progress(0, figures, 0, {}, "figure");
+  const auto measured = [&] {
+    if (++done < figures) progress.step(done, {});
+  };
   for (const std::filesystem::path& name : arguments.files) {
     const AttributionFile file = read_attributions(name, device);
     nn::Question question = file.question;
@@ -79,13 +86,12 @@ int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments
       if (!arguments.scale.empty()) {
         question.scale = arguments.scale == "logits" ? nn::Question::Scale::logits : nn::Question::Scale::probabilities;
       }
-      evaluations.push_back(
-          evaluate_attributions({*run.classifier, file, question, decisions, replacements, annotations, seed}));
+      evaluations.push_back(evaluate_attributions(
+          {*run.classifier, file, question, decisions, replacements, annotations, seed}, measured));
     } catch (const Error& error) {
       fail("{}: {}", name.string(), error.what());
     }
     evaluations.back().file = name.string();
-    if (arguments.files.size() > 1) fmt::print(stderr, "{}/{} measured\n", evaluations.size(), arguments.files.size());
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
   if (!arguments.markdown.empty()) write_text_atomically(arguments.markdown, to_markdown(evaluations));

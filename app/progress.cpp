@@ -63,8 +63,9 @@ std::string Progress::status(std::int64_t step, const nn::LossTerms& terms) cons
   const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
   const double rate = static_cast<double>(step - start_) / std::max(elapsed, 1e-9);
   const double images = rate * static_cast<double>(images_per_step_);
-  return fmt::format("{} {}/{}{}  {:.{}f} images/s  {} left", unit_, step, steps_, terms_text(terms), images,
-                     images < 1 ? 2 : 0, duration_text(static_cast<double>(steps_ - step) / std::max(rate, 1e-9)));
+  const std::string speed = images_per_step_ == 0 ? "" : fmt::format("  {:.{}f} images/s", images, images < 1 ? 2 : 0);
+  return fmt::format("{} {}/{}{}{}  {} left", unit_, step, steps_, terms_text(terms), speed,
+                     duration_text(static_cast<double>(steps_ - step) / std::max(rate, 1e-9)));
 }
 
 void Progress::step(std::int64_t step, const nn::LossTerms& terms) {

@@ -21,7 +21,7 @@ std::string peak_memory_text(const Device& device);
 /// line every few seconds, on stderr; and a line every few seconds in the log file.
 class Progress {
  public:
-  /// `log` may be empty: none. `unit`: what a step is called.
+  /// `images_per_step` 0: no rate is shown. `log` may be empty: none. `unit`: what a step is called.
   Progress(std::int64_t start, std::int64_t steps, std::int64_t images_per_step, const std::filesystem::path& log,
            std::string unit = "step");
   ~Progress();
