@@ -165,6 +165,8 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--embedding", arguments.embedding, "run directory of the embedding for fd_mu, js, lsc and fva")
       ->type_name("DIR");
+  command->add_option("--identity", arguments.identity, "run directory of another embedding for lsc and fva")
+      ->type_name("DIR");
   command->add_option("--json", arguments.json, "file to write the figures to")->type_name("FILE");
   command->add_option("--images", arguments.images, "measure on the first N test images (default: on all)")
       ->check(CLI::Range(1, 1 << 30))
@@ -175,7 +177,9 @@ void add_evaluate(CLI::App& program, EvaluateArguments& arguments, Action& actio
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json syce.json
   counterfoil evaluate --run runs/syce runs/cyce --embedding runs/embedding --json both.json
 
-Several runs share the plane that js is measured in. `counterfoil metrics` says what the figures mean.)");
+Several runs share the plane that js is measured in. `counterfoil metrics` says what the figures mean. The codes that tell
+decisions apart, for fd_mu and js, may tell little else: an embedding that keeps which image it was, for lsc and fva, comes of
+  counterfoil train embedding --weight-divergence 0.001 --weight-decision 0 ...)");
   command->callback([&] { action = [&] { return evaluate_command(arguments); }; });
 }
 

@@ -42,6 +42,7 @@ int explain_command(const ExplainArguments& arguments);
 struct EvaluateArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path embedding, json, markdown;  ///< may be empty
+  std::filesystem::path identity;                   ///< the embedding for lsc and fva; empty: the same
   std::int64_t images = 0;                          ///< how many test images, from the first; 0: all
   Where where;
 };

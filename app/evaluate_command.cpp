@@ -25,7 +25,7 @@ void print(const Evaluation& evaluation) {
   if (evaluation.lsc())
     fmt::print("  lsc              {:.4f}  (N = {})\n", *evaluation.lsc(), *evaluation.lsc_candidates());
   if (evaluation.fva)
-    fmt::print("  fva              {:.4f}  (in the codes of {})\n", *evaluation.fva, evaluation.embedding);
+    fmt::print("  fva              {:.4f}  (in the codes of {})\n", *evaluation.fva, evaluation.identity);
   fmt::print("  {:.2g} s an image, {:.1f} MiB at the most\n", evaluation.seconds_per_image,
              static_cast<double>(evaluation.peak_memory) / (1 << 20));
   for (const Evaluation::Direction& direction : evaluation.directions) {
@@ -36,9 +36,20 @@ void print(const Evaluation& evaluation) {
   }
 }
 
+/// The network of an embedding's run, which `run` keeps.
+nn::VaeEmbedding* open_embedding(const std::filesystem::path& folder, Device& device, Run& run) {
+  run = load_run(folder, device);
+  auto* training = dynamic_cast<metrics::EmbeddingTraining*>(run.trainable.get());
+  if (training == nullptr) {
+    fail("{}: expected an embedding's run, found one of {}", folder.string(), run.settings->kind().name);
+  }
+  return &training->network();
+}
+
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
+  if (arguments.embedding.empty() && !arguments.identity.empty()) fail("--identity: expected --embedding, too");
   for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
     if (!file.empty()) check_writable(file);
   }
@@ -47,24 +58,21 @@ int evaluate_command(const EvaluateArguments& arguments) {
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));
   const data::Dataset test = common_test_images(explainers, arguments.runs);
 
-  Run embedding_run;
-  nn::VaeEmbedding* embedding = nullptr;
+  const std::filesystem::path& identity = arguments.identity.empty() ? arguments.embedding : arguments.identity;
+  Run embedding_run, identity_run;
+  Embeddings embeddings;
   if (!arguments.embedding.empty()) {
-    embedding_run = load_run(arguments.embedding, device);
-    auto* training = dynamic_cast<metrics::EmbeddingTraining*>(embedding_run.trainable.get());
-    if (training == nullptr) {
-      fail("{}: expected an embedding's run, found one of {}", arguments.embedding.string(),
-           embedding_run.settings->kind().name);
-    }
-    embedding = &training->network();
+    embeddings = {open_embedding(arguments.embedding, device, embedding_run),
+                  open_embedding(identity, device, identity_run)};
   }
 
   Tensor images = test.all_images(device);  // [N,H,W,C]
   if (arguments.images > 0) images = slice(images, 0, 0, std::min(arguments.images, test.size()));
-  std::vector<Evaluation> evaluations = evaluate(explainers, images, embedding);
+  std::vector<Evaluation> evaluations = evaluate(explainers, images, embeddings);
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     evaluations[i].run = arguments.runs[i].string();
     evaluations[i].embedding = arguments.embedding.string();
+    evaluations[i].identity = identity.string();
     evaluations[i].training = read_cost(RunDirectory(arguments.runs[i]));
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));

@@ -40,7 +40,7 @@ CodesByClass split_by_class(const Tensor& codes, const std::vector<std::int32_t>
 
 struct Codes {
   std::optional<CodesByClass> counterfactual;  ///< by target
-  CodesByClass queries;                        ///< of these, in their order
+  CodesByClass queries, explanations;          ///< in the identity's embedding, row by row, by target
   std::optional<CodesByClass> stable;          ///< by the decision on the query
 };
 
@@ -94,7 +94,7 @@ void measure_codes(Evaluation& evaluation, const CodesByClass& real, const Codes
     direction.images = generated.shape()[0];
     direction.real_images = real[to].shape()[0];
     direction.rank_deficient = metrics::rank_deficient(generated, real[to]);
-    direction.lsc = metrics::latent_space_closeness(codes.queries[to], generated).fraction;
+    direction.lsc = metrics::latent_space_closeness(codes.queries[to], codes.explanations[to]).fraction;
     direction.fd_mu = metrics::frechet_distance(generated, real[to]);
     direction.js = js(generated, real[to]);
     if (classes == 2) direction.from = static_cast<int>(i);
@@ -139,6 +139,7 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
                                  {"mask_size", json_of(evaluation.mask_size)},
                                  {"mask_nonzero", json_of(evaluation.mask_nonzero)},
                                  {"embedding", nullptr},
+                                 {"identity", nullptr},
                                  {"fd_mu", json_of(evaluation.fd_mu())},
                                  {"js", json_of(evaluation.js())},
                                  {"lsc", json_of(evaluation.lsc())},
@@ -151,7 +152,10 @@ nlohmann::ordered_json json_of(const Evaluation& evaluation) {
     json["training"] = {
         {"steps", cost->steps}, {"seconds", cost->seconds}, {"peak_memory_mib", mebibytes(cost->peak_memory)}};
   }
-  if (!evaluation.embedding.empty()) json["embedding"] = evaluation.embedding;
+  if (!evaluation.embedding.empty()) {
+    json["embedding"] = evaluation.embedding;
+    json["identity"] = evaluation.identity;
+  }
   for (const Evaluation::Direction& direction : evaluation.directions) {
     nlohmann::ordered_json one;
     if (direction.from) one["from"] = *direction.from;
@@ -203,12 +207,13 @@ std::optional<std::int64_t> Evaluation::lsc_candidates() const {
 }
 
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
-                                 nn::VaeEmbedding* embedding) {
+                                 const Embeddings& embeddings) {
   check_one_classifier(explainers, images);
   std::vector<Evaluation> evaluations;
   std::vector<Codes> codes;
   std::vector<Tensor> fitted_on;
   CodesByClass real;
+  Tensor queries;  // codes of the images in the identity's embedding
   for (ExplainerRun& explained : explainers) {
     explained.run.device->reset_high_water();
     const auto began = std::chrono::steady_clock::now();
@@ -220,28 +225,31 @@ std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Te
     evaluations.push_back(evaluate_images(explained, explanation, decisions));
     evaluations.back().seconds_per_image = elapsed.count() / static_cast<double>(images.shape()[0]);
     evaluations.back().peak_memory = peak;
-    if (embedding == nullptr) continue;
+    if (embeddings.distributions == nullptr) continue;
 
     const int classes = explained.classifier.class_count();
     const std::vector<std::int32_t> decided = decisions.to_vector<std::int32_t>();
-    const auto fitted_by_class = [&](const Tensor& of, const std::vector<std::int32_t>& classes_of_rows) {
-      fitted_on.push_back(of);
-      return split_by_class(of, classes_of_rows, classes);
+    const auto fitted_by_class = [&](const Tensor& shown, const std::vector<std::int32_t>& classes_of_rows) {
+      fitted_on.push_back(metrics::embed(*embeddings.distributions, shown));
+      return split_by_class(fitted_on.back(), classes_of_rows, classes);
     };
-    if (codes.empty()) real = fitted_by_class(metrics::embed(*embedding, images), decided);
-    const Tensor queries = fitted_on.front();
-    const Tensor counterfactual = metrics::embed(*embedding, explanation.at("counterfactual"));
-    evaluations.back().fva = metrics::verification_accuracy(queries, counterfactual);
+    if (codes.empty()) {
+      real = fitted_by_class(images, decided);
+      queries = metrics::embed(*embeddings.identity, images);
+    }
+    const Tensor& counterfactual = explanation.at("counterfactual");
+    const Tensor explanations = metrics::embed(*embeddings.identity, counterfactual);
+    evaluations.back().fva = metrics::verification_accuracy(queries, explanations);
     Codes& own = codes.emplace_back();
     if (const auto target = explanation.find("target"); target != explanation.end()) {
       const std::vector<std::int32_t> targets = target->second.to_vector<std::int32_t>();
       own.counterfactual = fitted_by_class(counterfactual, targets);
       own.queries = split_by_class(queries, targets, classes);
+      own.explanations = split_by_class(explanations, targets, classes);
     }
-    if (explanation.contains("stable"))
-      own.stable = fitted_by_class(metrics::embed(*embedding, explanation.at("stable")), decided);
+    if (explanation.contains("stable")) own.stable = fitted_by_class(explanation.at("stable"), decided);
   }
-  if (embedding == nullptr || evaluations.empty()) return evaluations;
+  if (embeddings.distributions == nullptr || evaluations.empty()) return evaluations;
   const metrics::PrincipalPlane plane(concat(fitted_on, 0));
   for (std::size_t i = 0; i < evaluations.size(); ++i) measure_codes(evaluations[i], real, codes[i], plane);
   return evaluations;

@@ -23,8 +23,8 @@ struct Evaluation {
   std::optional<TrainingCost> training;  ///< as its run directory says
   std::size_t peak_memory = 0;           ///< bytes: the most that the explanations held on the device at once
   double distance_l1 = 0, distance_l2 = 0;  ///< of the counterfactuals to their queries
-  std::string embedding;                    ///< its run directory, where one is given: what follows is of its codes
-  std::optional<double> fva;                ///< of all counterfactuals (metrics/verification.h)
+  std::string embedding, identity;          ///< run directories of the embeddings, where one is given
+  std::optional<double> fva;  ///< of all counterfactuals, in the identity's codes (metrics/verification.h)
   /// Measured in an embedding's codes, where one is given, of the counterfactuals towards each class against the real
   /// images decided so. Of two classes, those from class 0 come first, and stable images of images decided i are
   /// measured against the real images decided i. Of several, classes with fewer than 3 such images are left out.
@@ -34,7 +34,7 @@ struct Evaluation {
     std::int64_t images = 0;       ///< the counterfactuals: among so many each query looks for its own in lsc
     std::int64_t real_images = 0;  ///< that they are compared with in fd_mu and js
     bool rank_deficient = false;   ///< either are no more than the codes have dimensions (metrics/frechet_distance.h)
-    double lsc = 0;                ///< metrics/latent_space_closeness.h, delta being the way to this class
+    double lsc = 0;                ///< in the identity's codes, delta being the way to this class
     double fd_mu = 0;
     std::optional<double> js;  ///< undefined where the codes lie on a line (a collapsed generator)
     std::optional<double> fd_mu_stable, js_stable;
@@ -48,17 +48,24 @@ struct Evaluation {
   std::optional<std::int64_t> lsc_candidates() const;
 };
 
+/// The embeddings that distributions (fd_mu, js) and identities (lsc, fva) are compared in: both, or neither.
+struct Embeddings {
+  nn::VaeEmbedding* distributions = nullptr;
+  nn::VaeEmbedding* identity = nullptr;
+};
+
 /// Evaluates several explainers of one classifier on the same images; the plane of JS is fitted once, on the real codes
-/// and those of all of them (Charachon et al., section 6.3). `embedding` may be null. Throws Error when their
-/// classifiers decide the images differently, or one of two classes has fewer than 3 images.
+/// and those of all of them (Charachon et al., section 6.3). Throws Error when their classifiers decide the images
+/// differently, or one of two classes has fewer than 3 images.
 std::vector<Evaluation> evaluate(std::vector<ExplainerRun>& explainers, const Tensor& images,
-                                 nn::VaeEmbedding* embedding);
+                                 const Embeddings& embeddings);
 
 /// JSON: for one evaluation an object with acc_stable, acc_adversarial, acc_target, flip_rate, distance_l1,
 /// distance_l2, mask_size, mask_nonzero, seconds_per_image, peak_memory_mib, "training" with steps, seconds and
-/// peak_memory_mib, and with an embedding its folder as "embedding", fva, fd_mu and js (means over the directions),
-/// lsc, lsc_candidates and "directions", each with from (of two classes), to, images, real_images, rank_deficient,
-/// fd_mu, js, fd_mu_stable, js_stable and lsc; what was not measured is null. For several, {"runs": [objects]}.
+/// peak_memory_mib, and with embeddings their folders "embedding" and "identity", fva, fd_mu and js (means over the
+/// directions), lsc, lsc_candidates and "directions", each with from (of two classes), to, images, real_images,
+/// rank_deficient, fd_mu, js, fd_mu_stable, js_stable and lsc; what was not measured is null. For several, {"runs":
+/// [objects]}.
 std::string to_json(const std::vector<Evaluation>& evaluations);
 
 /// A Markdown table with a row per evaluation, the methods' names first; what was not measured is "-".

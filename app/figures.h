@@ -20,10 +20,11 @@ inline constexpr FigureMeaning kFigures[] = {
     {"js", "JS",
      "Jensen-Shannon distance of the same, in the plane of the codes' two principal components, 0 to 1; 0 is best"},
     {"lsc", "LSC",
-     "part of the queries nearer in the embedding's codes to their own counterfactual than to any other's towards the "
+     "part of the queries nearer in the identity's codes to their own counterfactual than to any other's towards the "
      "same "
      "class; 1 is best, and it falls with the number of candidates"},
-    {"lsc_candidates", "LSC's N", "the counterfactuals that a query's own is the nearest of, in the smaller direction"},
+    {"lsc_candidates", "LSC's N",
+     "how many counterfactuals LSC looks for the nearest among, in the direction with the fewest"},
     {"fva", "FVA",
      "part of the counterfactuals within a cosine distance of 0.5 of their query in the embedding's codes, which stand "
      "in "

@@ -92,6 +92,7 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
             one["images"].get<int>());
   EXPECT_TRUE(one["mask_nonzero"].is_null());
   EXPECT_EQ(one["embedding"], path("embedding"));
+  EXPECT_EQ(one["identity"], path("embedding"));
   double closest = 0, fewest = 80;
   for (const auto& direction : one["directions"]) {
     closest += direction["lsc"].get<double>() * direction["images"].get<double>() / 80;
@@ -110,7 +111,7 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   const nlohmann::json two = nlohmann::json::parse(bytes_of(path("two.json")));
   ASSERT_EQ(two["runs"].size(), 2u);
   EXPECT_EQ(two["runs"][0]["acc_stable"], one["acc_stable"]);
-  for (const char* key : {"fd_mu", "lsc", "lsc_candidates", "fva", "embedding"})
+  for (const char* key : {"fd_mu", "lsc", "lsc_candidates", "fva", "embedding", "identity"})
     EXPECT_TRUE(two["runs"][0][key].is_null()) << key;  // no embedding, no figure
 
   require({"train", "classifier", "--data", data(), "--out", path("untrained"), "--steps", "1", "--batch", "8"});
@@ -119,6 +120,28 @@ TEST_F(Pipeline, EvaluateWritesItsFigures) {
   const Outcome mixed = go({"evaluate", "--run", path("syce"), path("of_another")});
   EXPECT_EQ(mixed.status, 2);
   EXPECT_THAT(mixed.errors, HasSubstr("expected explainers of one classifier; those of syce and of bbmp"));
+}
+
+// Masks that BBMP has hardly moved keep which image it was, which an untrained network's codes still say, and the codes
+// that tell decisions apart do not.
+TEST_F(Pipeline, IdentitiesAreComparedInAnEmbeddingOfTheirOwn) {
+  require({"train", "bbmp", "--data", data(), "--classifier", path("classifier"), "--out", path("masks"),
+           "--iterations", "3", "--mask-divisor", "2"});
+  require({"train", "embedding", "--data", data(), "--classifier", path("classifier"), "--out", path("identity"),
+           "--steps", "1", "--batch", "16", "--seed", "5"});
+  const auto figures = [&](const Arguments& more) {
+    Arguments arguments = {"evaluate",        "--run",  path("masks"),        "--embedding",
+                           path("embedding"), "--json", path("identity.json")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    require(arguments);
+    return nlohmann::json::parse(bytes_of(path("identity.json")));
+  };
+  const nlohmann::json one = figures({}), other = figures({"--identity", path("identity")});
+  EXPECT_EQ(other["identity"], path("identity"));
+  for (const char* key : {"embedding", "fd_mu", "js", "lsc_candidates"}) EXPECT_EQ(other[key], one[key]) << key;
+  EXPECT_GT(other["lsc"].get<double>(), 2 * one["lsc"].get<double>());
+  EXPECT_THAT(go({"evaluate", "--run", path("masks"), "--identity", path("identity")}).errors,
+              HasSubstr("--identity: expected --embedding, too"));
 }
 
 // BBMP's mask, and the panel: a row of queries and one of each run, a counterfactual and a map for each query.
