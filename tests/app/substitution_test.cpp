@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "autograd/ops.h"
+#include "tensor/ops.h"
 #include "tests/app/program_fixture.h"
 
 namespace counterfoil::app {
@@ -38,6 +40,50 @@ TEST(Substitution, NothingLedToAClassIsSaid) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "no training image is led to 'cat': nothing can take its images' place");
   }
+}
+
+/// Decides 1 where an image of one pixel is above a half.
+class Brightness final : public nn::Classifier {
+ public:
+  Variable logits(const Variable& x) override { return reshape(x, {x.shape()[0], 1}) - 0.5; }
+  int class_count() const override { return 2; }
+  bool single_logit() const override { return true; }
+};
+
+/// Inverts images, and says that it put a quarter's grey into them.
+class Inverter final : public methods::Explainer {
+ public:
+  methods::Explanation explain(const Tensor& x) override {
+    return {{"counterfactual", unary(UnaryOp::affine, x, -1, 1)}, {"transformed", unary(UnaryOp::affine, x, 0, 0.25)}};
+  }
+  std::vector<Tensor> draw() override { return {}; }
+  nn::DeviceTerms compute(const std::vector<Tensor>&) override { return {}; }
+  std::int64_t images_per_step() const override { return 1; }
+};
+
+TEST(Substitution, CrossedImagesBearTheClassTheyWereLedTo) {
+  Brightness classifier;
+  Inverter inverter;
+  ExplainerRun explained{{}, inverter, classifier};
+  explained.run.settings = std::make_unique<Settings>(kind_named("explaingan"));
+  explained.run.device = &reference_device();
+  std::vector<std::uint8_t> values(70, 10);  // more than a part
+  values[1] = 200;
+  values[69] = 255;
+  std::vector<std::int32_t> labels(70, 1);  // wrong, and not asked for: the decision is crossed
+  std::vector<std::int64_t> done;
+  const CrossedImages crossed = cross(explained, pixels(values, labels), {"counterfactual", "composite", "transformed"},
+                                      [&](std::int64_t images) { done.push_back(images); });
+  EXPECT_THAT(done, ElementsAre(64, 70));
+  const data::Dataset& images = crossed.at("counterfactual");
+  ASSERT_EQ(images.size(), 70);
+  EXPECT_EQ(crossed.at("composite").pixels, images.pixels);
+  for (std::size_t i = 0; i < 70; ++i) {
+    EXPECT_EQ(images.pixels[i], 255 - values[i]) << i;
+    EXPECT_EQ(images.labels[i], values[i] > 127 ? 0 : 1) << i;
+    EXPECT_EQ(crossed.at("transformed").pixels[i], 64) << i;  // 63.75, rounded
+  }
+  EXPECT_EQ(crossed.at("transformed").labels, images.labels);
 }
 
 class Substitutability : public ProgramTest {
