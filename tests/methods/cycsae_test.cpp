@@ -78,7 +78,9 @@ TEST(Cycsae, SameBitsHoweverTrained) {
 
 TEST(EndToEndCycsae, FindsTheStroke) {
   Strokes strokes;
-  Cycsae cycsae(quick_adversarial<CycsaeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
+  CycsaeConfig config = quick_adversarial<CycsaeConfig>();
+  config.weight_generator_gan = 0.075;  // the change is nearer to the stroke than with a stronger critic
+  Cycsae cycsae(config, strokes.classifier(), strokes.train(), 1, cpu_device());
   expect_finds_the_stroke(cycsae, strokes, {"stable"});
 }
 

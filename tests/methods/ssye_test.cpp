@@ -46,7 +46,7 @@ TEST(Ssye, SameBitsHoweverTrained) {
 TEST(EndToEndSsye, FindsTheStroke) {
   Strokes strokes;
   Ssye ssye(quick_adversarial<SsyeConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
-  expect_finds_the_stroke(ssye, strokes, {"counterfactual", "stable"});
+  expect_finds_the_stroke(ssye, strokes, {"counterfactual", "stable"}, 600);
 }
 
 }  // namespace

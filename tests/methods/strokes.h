@@ -171,11 +171,12 @@ Config quick_adversarial() {
   return config;
 }
 
-/// Trains 400 steps and expects what the papers claim: the counterfactual changes the class, the change is at the
+/// Trains and expects what the papers claim: the counterfactual changes the class, the change is at the
 /// stroke, `kept` stay as the query elsewhere, a stable image keeps the class, and the counterfactual's counterfactual
 /// is the query again.
-inline void expect_finds_the_stroke(Explainer& method, Strokes& strokes, const std::vector<std::string>& kept) {
-  for (int step = 0; step < 400; ++step) method.train_step();
+inline void expect_finds_the_stroke(Explainer& method, Strokes& strokes, const std::vector<std::string>& kept,
+                                    int steps = 400) {
+  for (int step = 0; step < steps; ++step) method.train_step();
   const Tensor x = strokes.test_images();
   const Explanation explanation = method.explain(x);
   const Tensor& foil = explanation.at("counterfactual");

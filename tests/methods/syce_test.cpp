@@ -47,7 +47,7 @@ TEST(Cyce, TermsWeightsAndGradients) {
 TEST(EndToEndSyce, FindsTheStroke) {
   Strokes strokes;
   Syce syce(quick_adversarial<SyceConfig>(), strokes.classifier(), strokes.train(), 1, cpu_device());
-  expect_finds_the_stroke(syce, strokes, {"counterfactual", "stable"});
+  expect_finds_the_stroke(syce, strokes, {"counterfactual", "stable"}, 600);
 }
 
 TEST(EndToEndCyce, FindsTheStroke) {
