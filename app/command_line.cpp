@@ -34,6 +34,7 @@ From data to pictures of foils:
   counterfoil train embedding  --data mnist10k:3,8 --classifier runs/classifier --out runs/embedding
   counterfoil evaluate --run runs/syce --embedding runs/embedding --json runs/syce.json
   counterfoil report   --run runs/syce --evaluation runs/syce.json --output report.html
+  counterfoil substitutability --run runs/syce   can a classifier learn from its foils?
   counterfoil explain  --run runs/syce --input digit.png --output foil.safetensors
   counterfoil attribute integrated-gradients --classifier runs/classifier --input digit.png --output why.safetensors
   counterfoil methods          what else can explain, a name per line
