@@ -109,7 +109,7 @@ Variables Rules::curve(const Node& node, const Variable& d_y, const Needs& needs
 
 Tensor Rules::through_activation(const LinearLayer& linear, const Node& node, const Variable& d_y) const {
   if (linear.activation == Activation::identity) return d_y.value();
-  const Tensor& y = node.output().value();
+  const Tensor y = node.output().value();
   const Tensor derivative = activation_backward(linear.activation, y, ones_like(y), linear.slope);
   const Tensor rescaled = slope(pair(linear.before_activation(), node), pair(y, node), pair(derivative, node).x);
   return with_baselines(first_half(d_y, node) * rescaled).value();

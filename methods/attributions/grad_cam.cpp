@@ -39,7 +39,7 @@ std::vector<Variable> layers_between(const Variable& x, const Variable& score) {
   }
   std::vector<const Node*> ends;
   for (const auto& [node, needs] : operations) {
-    const Shape& shape = node->output().shape();
+    const Shape shape = node->output().shape();
     if (!is_convolution(*node) || !needs[0] || shape[1] * shape[2] == 1) continue;
     const Node* end = node.get();
     while (users[end].size() == 1 && goes_on(*end, *users[end].front())) end = users[end].front();

@@ -117,7 +117,7 @@ LinearLayer::LinearLayer(const Node& node, const Needs& needs, std::string_view 
   slope = a.slope;
   const Product convolved = [g = a.geometry](const Tensor& v, const Tensor& w) { return conv2d(v, w, {}, g); };
   const bool forward = node.op() == "conv2d";
-  const Shape& large = forward ? input.shape() : node.output().shape();
+  const Shape large = forward ? input.shape() : node.output().shape();
   const Product spread = [g = a.geometry, large](const Tensor& v, const Tensor& w) {
     return conv2d_input_grad(v, w, large, g);
   };
