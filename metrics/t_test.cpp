@@ -1,5 +1,6 @@
 #include "metrics/t_test.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -20,7 +21,11 @@ Sample sample_of(const Tensor& values, const char* who) {
     fail("{}: expected samples [N] of at least 2 values, found {}", who, values.shape().to_string());
   }
   const Moments fitted = moments(to_matrix(values.reshape({values.size(), 1}), who), who);
-  return {static_cast<double>(values.size()), fitted.mean[0], fitted.covariance(0, 0)};
+  const std::vector<double> all = values.to_doubles();
+  const auto [low, high] = std::ranges::minmax(all);
+  const double size = static_cast<double>(values.size());
+  if (low == high) return {size, low, 0};  // whatever the mean of so many rounds to
+  return {size, fitted.mean[0], fitted.covariance(0, 0)};
 }
 
 /// P(|T| >= |t|) of Student's distribution, the regularised incomplete beta function of df / (df + t^2); near t = 0 by

@@ -29,8 +29,6 @@ TEST(LatentSpaceCloseness, MatchesScipy) {
   }
 }
 
-// On a line: queries 0, 10, 20; explanations 1, 19, 21. The second query has the first's explanation as near as its
-// own.
 TEST(LatentSpaceCloseness, MeasuresFromTheQueryAndATieIsNotTheClosest) {
   // 10 is as far from 1 as from its own 19, and 20 nearer to 19 than to its own 21.5.
   EXPECT_DOUBLE_EQ(latent_space_closeness(codes({0, 10, 20}, 1), codes({1, 19, 21.5}, 1)).fraction, 1.0 / 3);

@@ -76,6 +76,12 @@ TEST(TTests, WhereNothingVaries) {
     EXPECT_EQ(apart.p, 0);
     EXPECT_GT(apart.degrees, 0);
   }
+  // Three times 0.1 is not 0.3 in binary.
+  const Tensor few = sample(std::vector<double>(3, 0.1)), many = sample(std::vector<double>(10, 0.1));
+  for (const TTest& same : {pooled_t_test(few, many), welch_t_test(few, many)}) {
+    EXPECT_EQ(same.t, 0);
+    EXPECT_EQ(same.p, 1);
+  }
   // Constant differences of samples that vary.
   EXPECT_EQ(paired_t_test(sample({1, 5, 9}), sample({0, 4, 8})).t, std::numeric_limits<double>::infinity());
   // One sample varies: t and p are ordinary, and Welch's degrees are that sample's.
