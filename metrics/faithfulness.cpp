@@ -22,18 +22,23 @@ std::vector<double> drops(nn::Classifier& classifier, const Tensor& x, const nn:
   const auto width = static_cast<std::size_t>(x.shape()[3] / attributions.shape[3]);  // channels of a feature
   const auto features = static_cast<std::size_t>(attributions.features());
   std::vector<double> own;
+  std::vector<bool> same;  // [N * features]: nothing changed
   const auto change = [&](std::int64_t image, std::int64_t step, std::span<double> pixels) {
     if (step == 1) own.assign(pixels.begin(), pixels.end());
     const auto feature = [&](std::int64_t i) { return static_cast<std::size_t>(i) * width; };
     if (step > 1) std::ranges::copy(std::span(own).subspan(feature(step - 2), width), &pixels[feature(step - 2)]);
-    std::ranges::copy(other(image).subspan(feature(step - 1), width), &pixels[feature(step - 1)]);
+    const auto to = pixels.subspan(feature(step - 1), width);
+    const auto from = other(image).subspan(feature(step - 1), width);
+    same.push_back(std::ranges::equal(from, to));
+    std::ranges::copy(from, to.begin());
   };
   const std::vector<double> scores =
       scores_along(classifier, x, question, attributions.features(), change, who).to_doubles();
   std::vector<double> found;
   for (std::int64_t n = 0; n < attributions.images(); ++n) {
     const auto curve = row(scores, n, features + 1);
-    for (const double score : curve.subspan(1)) found.push_back(curve.front() - score);
+    // The last bits of a score can depend on how many images it is computed with: equal images are not compared.
+    for (const double score : curve.subspan(1)) found.push_back(same[found.size()] ? 0 : curve.front() - score);
   }
   return found;
 }

@@ -72,6 +72,25 @@ TEST_F(Monotonicity, ByHand) {
   EXPECT_NEAR(found[0], (1 * 1.5 + 0.5 * 0 + 1 * 0 + 1.5 * 1.5) / 4.5, 1e-12);
 }
 
+// Bits of a product of matrices may depend on its rows, and ranks would make much of it.
+TEST_F(Monotonicity, WhatDoesNotChangeHasNoEffectWhoeverItIsComputedWith) {
+  class OfTheBatch final : public nn::Classifier {
+   public:
+    Variable logits(const Variable& x) override {
+      const double rounding = 1e-12 * static_cast<double>(x.shape()[0]);
+      return reshape(slice(reshape(x, {x.shape()[0], -1}), 1, 0, 1), {-1, 1}) + rounding;
+    }
+    int class_count() const override { return 2; }
+    bool single_logit() const override { return true; }
+  } first_pixel;
+  const Shape shape{1, 10, 15, 1};  // with the image 151 copies: several parts, of different sizes
+  const Tensor image = Tensor::full(shape, 0.5, DType::f64, reference_device());
+  std::vector<double> changed(150, 0.5), values(150, 0);
+  changed[0] = values[0] = 1;
+  EXPECT_NEAR(monotonicity(first_pixel, image, {classes_of({1})}, f64(values, shape), f64(changed, shape))[0], 1,
+              1e-12);
+}
+
 TEST_F(Monotonicity, OfConstantsIsZero) {
   EXPECT_THAT(
       monotonicity(f, x, question, Tensor::full(x.shape(), -3, DType::f64, x.device()), one.tensor("replacements")),
