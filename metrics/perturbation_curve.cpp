@@ -43,9 +43,8 @@ Tensor scores_along(nn::Classifier& classifier, const Tensor& x, const nn::Quest
          expected.to_string());
   }
   return measure_along(x, steps, perturb, [&](const Tensor& copies, std::int64_t image) {
-    const std::vector<std::int32_t> first(static_cast<std::size_t>(copies.shape()[0]), 0);
-    std::vector<double> found =
-        nn::scores(classifier, copies, question.rows(image, image + 1).gather(first)).to_doubles();
+    const nn::Question asked = question.copies(image, copies.shape()[0]);
+    std::vector<double> found = nn::scores(classifier, copies, asked).to_doubles();
     for (const double score : found) {
       if (!std::isfinite(score))
         fail("{}: the classifier's score of image {}, perturbed or not, is {}", who, image, score);

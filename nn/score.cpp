@@ -55,6 +55,10 @@ Question Question::gather(const std::vector<std::int32_t>& places) const {
   return {chosen(classes), chosen(against), scale};
 }
 
+Question Question::copies(std::int64_t n, std::int64_t count) const {
+  return rows(n, n + 1).gather(std::vector<std::int32_t>(static_cast<std::size_t>(count), 0));
+}
+
 Question why_decided(Classifier& classifier, const Tensor& x) {
   return {.classes = classifier.decisions(x)};
 }

@@ -17,6 +17,8 @@ struct Question {
   Question rows(std::int64_t begin, std::int64_t end) const;
   /// The same of the images at these places, in that order; one may come several times.
   Question gather(const std::vector<std::int32_t>& places) const;
+  /// What is asked of image n, of `count` images made from it.
+  Question copies(std::int64_t n, std::int64_t count) const;
 };
 
 /// Why the class that is decided? One against all.

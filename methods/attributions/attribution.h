@@ -32,7 +32,7 @@ struct AttributionCall {
 
 struct Attribution {
   Tensor values;    ///< [N,H,W,C]
-  Tensor gap = {};  ///< f32 [N], of methods that promise completeness: sum of values - (S(x) - mean of S(baselines))
+  Tensor gap = {};  ///< [N], of methods that promise completeness: sum of values - (S(x) - mean of S(baselines))
 };
 
 /// A method with its settings: the public fields of the class that implements it, which are also its keys.
@@ -63,7 +63,7 @@ class AttributionMethod {
 /// [N,B,...] -> the b-th of each set, [N,...].
 Tensor baseline_of_each(const Tensor& baselines, std::int64_t b);
 
-/// Sum of the values - (S(x) - mean over the set of S(baseline)): f32 [N]. `baselines` [N,H,W,C] or [N,B,H,W,C].
+/// Sum of the values - (S(x) - mean over the set of S(baseline)): [N]. `baselines` [N,H,W,C] or [N,B,H,W,C].
 Tensor completeness_gap(nn::Classifier& classifier, const Tensor& x, const nn::Question& question,
                         const Tensor& baselines, const Tensor& values);
 

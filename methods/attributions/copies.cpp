@@ -1,6 +1,7 @@
 #include "methods/attributions/copies.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tensor/ops.h"
 
@@ -25,14 +26,23 @@ Tensor sum_over_copies(std::int64_t images, std::int64_t count, const Terms& ter
 }
 
 Tensor copy_gradients(nn::Classifier& classifier, const Tensor& copies, const nn::Question& question, std::int64_t n) {
-  const std::vector<std::int32_t> places(static_cast<std::size_t>(copies.shape()[0]), static_cast<std::int32_t>(n));
-  return nn::score_gradients(classifier, copies, question.gather(places));
+  return nn::score_gradients(classifier, copies, question.copies(n, copies.shape()[0]));
 }
 
-Tensor column(std::span<const double> values, const Tensor& images) {
-  const Shape shape{static_cast<std::int64_t>(values.size()), 1, 1, 1};
-  if (images.dtype() == DType::f64) return Tensor::from(values, shape, images.device());
-  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, images.device());
+std::vector<double> copy_scores(nn::Classifier& classifier, const nn::Question& question, std::int64_t n,
+                                std::int64_t count, std::int64_t at_once,
+                                const std::function<Tensor(std::int64_t begin, std::int64_t end)>& make) {
+  std::vector<double> all;
+  for (std::int64_t begin = 0; begin < count; begin += at_once) {
+    const std::int64_t end = std::min(begin + at_once, count);
+    const Tensor found = nn::scores(classifier, make(begin, end), question.copies(n, end - begin));
+    std::ranges::copy(found.to_doubles(), std::back_inserter(all));
+  }
+  return all;
+}
+
+Tensor tensor_like(const Tensor& like, std::span<const double> values, const Shape& shape) {
+  return Tensor::from(values, shape, reference_device()).to(like.dtype()).to(like.device());
 }
 
 }  // namespace counterfoil::methods

@@ -2,12 +2,13 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "nn/score.h"
 
-// What path methods and smoothing share: for each image a number of images made from it, "copies", whose gradients are
-// summed. A bounded number of copies of one image is on the tape at a time, always the same ones together: neither the
-// other images of a batch nor their number changes a bit of an image's sum.
+// What the methods share that make a number of images from each image, "copies", whose gradients are summed or whose
+// scores are looked at. A bounded number of copies of one image is made at a time, always the same ones together:
+// neither the other images of a batch nor their number changes a bit of an image's values.
 
 namespace counterfoil::methods {
 
@@ -20,7 +21,13 @@ Tensor sum_over_copies(std::int64_t images, std::int64_t count, const Terms& ter
 /// The gradient of each copy's score to that copy, [M,H,W,C], when they are asked what `question` asks of image n.
 Tensor copy_gradients(nn::Classifier& classifier, const Tensor& copies, const nn::Question& question, std::int64_t n);
 
-/// Numbers as [M,1,1,1] to multiply images with, of their dtype and on their device.
-Tensor column(std::span<const double> values, const Tensor& images);
+/// The scores of `count` copies of image n when they are asked what `question` asks of it, `at_once` made at a time:
+/// make(begin, end) -> [end - begin,H,W,C].
+std::vector<double> copy_scores(nn::Classifier& classifier, const nn::Question& question, std::int64_t n,
+                                std::int64_t count, std::int64_t at_once,
+                                const std::function<Tensor(std::int64_t begin, std::int64_t end)>& make);
+
+/// Host values as a tensor of the dtype and on the device of `like`.
+Tensor tensor_like(const Tensor& like, std::span<const double> values, const Shape& shape);
 
 }  // namespace counterfoil::methods

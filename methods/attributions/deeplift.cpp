@@ -319,10 +319,9 @@ Attribution DeepLift::compute(const AttributionCall& call) const {
     for (std::int64_t begin = 0; begin < count; begin += kPairsAtOnce) {
       const std::int64_t pairs = std::min(kPairsAtOnce, count - begin);
       const Shape together = shape.with(0, pairs);
-      const std::vector<std::int32_t> asked(static_cast<std::size_t>(2 * pairs), static_cast<std::int32_t>(n));
       const Tensor part = slice(its, 1, begin, begin + pairs).reshape(together);
-      total =
-          total + sum_against(call.classifier, broadcast_to(image, together), part, call.question.gather(asked), limit);
+      total = total + sum_against(call.classifier, broadcast_to(image, together), part,
+                                  call.question.copies(n, 2 * pairs), limit);
     }
     return unary(UnaryOp::affine, total, 1.0 / static_cast<double>(count), 0);
   });

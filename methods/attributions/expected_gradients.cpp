@@ -29,7 +29,8 @@ Attribution ExpectedGradients::compute(const AttributionCall& call) const {
     const auto first = static_cast<std::size_t>(n * draws + begin), count = static_cast<std::size_t>(end - begin);
     const Tensor index =
         Tensor::from(std::span<const std::int32_t>(chosen).subspan(first, count), Shape{end - begin}, call.x.device());
-    const Tensor alpha = column(std::span<const double>(alphas).subspan(first, count), call.x);
+    const Tensor alpha =
+        tensor_like(call.x, std::span<const double>(alphas).subspan(first, count), Shape{end - begin, 1, 1, 1});
     const Tensor b = gather_rows(slice(call.baselines, 0, n, n + 1).reshape(set), index);  // [end - begin,H,W,C]
     const Tensor way = binary(BinaryOp::subtract, slice(call.x, 0, n, n + 1), b);
     const Tensor path = binary(BinaryOp::add, b, binary(BinaryOp::multiply, alpha, way));

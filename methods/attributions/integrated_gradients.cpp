@@ -24,8 +24,9 @@ void IntegratedGradients::declare(nn::Keys& keys) {
 // (x - b) sum_k w_k dS / dx at b + a_k (x - b)
 Attribution IntegratedGradients::compute(const AttributionCall& call) const {
   const auto [alphas, weights] = rule_named(rule, steps);
-  const Tensor alpha = column(alphas, call.x), weight = column(weights, call.x);  // [steps,1,1,1]
-  const Tensor way = binary(BinaryOp::subtract, call.x, call.baselines);          // [N,H,W,C]
+  const Shape column{steps, 1, 1, 1};
+  const Tensor alpha = tensor_like(call.x, alphas, column), weight = tensor_like(call.x, weights, column);
+  const Tensor way = binary(BinaryOp::subtract, call.x, call.baselines);  // [N,H,W,C]
   const Tensor integral =
       sum_over_copies(call.x.shape()[0], steps, [&](std::int64_t n, std::int64_t begin, std::int64_t end) {
         const Tensor gone = binary(BinaryOp::multiply, slice(alpha, 0, begin, end), slice(way, 0, n, n + 1));

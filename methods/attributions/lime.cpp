@@ -6,6 +6,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 
+#include "methods/attributions/copies.h"
 #include "methods/attributions/perturbation.h"
 #include "methods/attributions/superpixels.h"
 #include "tensor/ops.h"
@@ -13,6 +14,8 @@
 
 namespace counterfoil::methods {
 namespace {
+
+constexpr std::int64_t kMostStates = std::int64_t{1} << 26;  // 512 MiB
 
 /// [samples, segments]: 1 shown, 0 switched off; the first row is the image itself.
 std::vector<double> draw_states(std::int64_t samples, std::int64_t segments, std::uint64_t seed, std::int64_t n) {
@@ -72,11 +75,13 @@ Attribution Lime::compute(const AttributionCall& call) const {
         (superpixels == "grid" ? grid_superpixels(image, segments) : slic_superpixels(image, segments, compactness))
             .to_vector<std::int32_t>();
     const std::int64_t count = *std::ranges::max_element(labels) + 1;
+    if (samples * count > kMostStates)
+      fail("LIME: {} samples of {} segments, expected a product of at most {}", samples, count, kMostStates);
     const Tensor off =
         call.baselines.defined() ? slice(call.baselines, 0, n, n + 1) : segment_means(image, labels, count);
     const std::vector<double> states = draw_states(samples, count, call.seed, call.place(n));
-    const std::vector<double> scores = perturbed_scores(
-        call.classifier, call.question, n, samples, perturbed_at_once(shape), [&](auto begin, auto end) {
+    const std::vector<double> scores =
+        copy_scores(call.classifier, call.question, n, samples, perturbed_at_once(shape), [&](auto begin, auto end) {
           Replaced replaced(end - begin, shape);
           for (std::int64_t i = begin; i < end; ++i) {
             for (std::int64_t p = 0; p < pixels; ++p) {

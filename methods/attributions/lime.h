@@ -28,7 +28,7 @@
 namespace counterfoil::methods {
 
 /// Values [N,H,W,C]; see deviation 4. What is drawn for image n is keyed by (seed, n). Throws Error where the
-/// regression has no single solution: a penalty of 0 and too few samples.
+/// regression has no single solution, a penalty of 0 and too few samples, and on more than 2^26 samples x segments.
 class Lime final : public AttributionMethod {
  public:
   std::string superpixels = "slic";

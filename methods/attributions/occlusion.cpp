@@ -1,5 +1,6 @@
 #include "methods/attributions/occlusion.h"
 
+#include "methods/attributions/copies.h"
 #include "methods/attributions/perturbation.h"
 #include "tensor/ops.h"
 
@@ -20,13 +21,13 @@ Attribution Occlusion::compute(const AttributionCall& call) const {
     const Tensor image = slice(call.x, 0, n, n + 1), baseline = slice(call.baselines, 0, n, n + 1);
     // The first copy is the image itself, the others have a window each.
     const std::vector<double> scores =
-        perturbed_scores(call.classifier, call.question, n, static_cast<std::int64_t>(windows.size()) + 1,
-                         perturbed_at_once(shape), [&](std::int64_t begin, std::int64_t end) {
-                           Replaced replaced(end - begin, shape);
-                           for (std::int64_t i = std::max<std::int64_t>(begin, 1); i < end; ++i)
-                             replaced.mark(i - begin, windows[static_cast<std::size_t>(i - 1)]);
-                           return replaced.in(image, baseline);
-                         });
+        copy_scores(call.classifier, call.question, n, static_cast<std::int64_t>(windows.size()) + 1,
+                    perturbed_at_once(shape), [&](std::int64_t begin, std::int64_t end) {
+                      Replaced replaced(end - begin, shape);
+                      for (std::int64_t i = std::max<std::int64_t>(begin, 1); i < end; ++i)
+                        replaced.mark(i - begin, windows[static_cast<std::size_t>(i - 1)]);
+                      return replaced.in(image, baseline);
+                    });
     // S(x) - S(x_w)
     std::vector<double> worth;
     for (std::size_t i = 1; i < scores.size(); ++i) worth.push_back(scores[0] - scores[i]);

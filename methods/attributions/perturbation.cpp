@@ -85,22 +85,4 @@ Tensor Replaced::in(const Tensor& x, const Tensor& other) const {
   return select(marks, broadcast_to(other, shape_), broadcast_to(x, shape_));
 }
 
-std::vector<double> perturbed_scores(nn::Classifier& classifier, const nn::Question& question, std::int64_t n,
-                                     std::int64_t count, std::int64_t at_once,
-                                     const std::function<Tensor(std::int64_t begin, std::int64_t end)>& make) {
-  std::vector<double> all;
-  for (std::int64_t begin = 0; begin < count; begin += at_once) {
-    const std::int64_t end = std::min(begin + at_once, count);
-    const std::vector<std::int32_t> places(static_cast<std::size_t>(end - begin), static_cast<std::int32_t>(n));
-    const std::vector<double> part =
-        nn::scores(classifier, make(begin, end), question.gather(places)).to_doubles();  // [end - begin]
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
-Tensor tensor_like(const Tensor& like, const std::vector<double>& values, const Shape& shape) {
-  return Tensor::from(values, shape, reference_device()).to(like.dtype()).to(like.device());
-}
-
 }  // namespace counterfoil::methods

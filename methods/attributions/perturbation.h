@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
-#include "nn/score.h"
+#include "tensor/tensor.h"
 
 // What the attribution methods share that put something else into an image and look at the score. Every image is
 // perturbed by itself: its values are the same whatever other images are attributed with it.
@@ -44,14 +43,5 @@ class Replaced {
   Shape shape_;
   std::vector<float> marks_;  // [R,H,W,C], 0 or 1
 };
-
-/// The scores, under image n's question, of `count` perturbed images, `at_once` made at a time: make(begin, end) ->
-/// [end - begin,H,W,C].
-std::vector<double> perturbed_scores(nn::Classifier& classifier, const nn::Question& question, std::int64_t n,
-                                     std::int64_t count, std::int64_t at_once,
-                                     const std::function<Tensor(std::int64_t begin, std::int64_t end)>& make);
-
-/// Host values as a tensor of the dtype and on the device of `like`.
-Tensor tensor_like(const Tensor& like, const std::vector<double>& values, const Shape& shape);
 
 }  // namespace counterfoil::methods

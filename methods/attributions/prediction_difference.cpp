@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "methods/attributions/copies.h"
 #include "methods/attributions/patch_normal.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"

@@ -83,6 +83,8 @@ TEST(Score, QuestionsAreTakenApart) {
   EXPECT_THAT(question.rows(1, 3).against.to_vector<std::int32_t>(), ElementsAre(5, 4));
   EXPECT_THAT(question.gather({2, 2, 0}).classes.to_vector<std::int32_t>(), ElementsAre(2, 2, 3));
   EXPECT_FALSE(Question{labels_of({1})}.gather({0, 0}).against.defined());
+  EXPECT_THAT(question.copies(2, 3).classes.to_vector<std::int32_t>(), ElementsAre(2, 2, 2));
+  EXPECT_THAT(question.copies(2, 3).against.to_vector<std::int32_t>(), ElementsAre(4, 4, 4));
 }
 
 TEST(Score, RefusesClassesThatAreNotThere) {

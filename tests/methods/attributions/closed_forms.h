@@ -1,26 +1,26 @@
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "autograd/ops.h"
 #include "nn/classifier.h"
 #include "tests/nn/golden.h"
 
-// Classifiers whose gradients are known, on images [N,1,1,F] in f64.
+// Classifiers whose gradients are known, in f64.
 
 namespace counterfoil::methods {
 
 using nn::f64;
 using nn::labels_of;
 
-/// Logits x W, W [F,K].
-class LinearClassifier final : public nn::Classifier {
+/// Logits x W, [N,H,W,C] -> [N,K]; one column is the one-logit form.
+class WeightedSum final : public nn::Classifier {
  public:
-  LinearClassifier(const std::vector<double>& weight, std::int64_t features)
-      : weight_(f64(weight, {features, static_cast<std::int64_t>(weight.size()) / features})) {}
+  explicit WeightedSum(Tensor weight) : weight_(std::move(weight)) {}
   Variable logits(const Variable& x) override { return matmul(flatten(x), Variable(weight_)); }
-  int class_count() const override { return static_cast<int>(weight_.shape()[1]); }
-  bool single_logit() const override { return false; }
+  int class_count() const override { return single_logit() ? 2 : static_cast<int>(weight_.shape()[1]); }
+  bool single_logit() const override { return weight_.shape()[1] == 1; }
 
  private:
   Tensor weight_;

@@ -142,6 +142,20 @@ TEST(DeepLift, OfInstanceNormIsComplete) {
   EXPECT_GE(largest(found.values), 0.1);
 }
 
+TEST(DeepLift, OfTwoClassesIsTheDifference) {
+  const golden::File file("attributions_rules");
+  const GoldenNetwork network(file.at("deeplift_plain"));
+  Functional net = network.classifier();
+  const Tensor x = network.at("x"), x0 = baseline_of_each(network.baselines(), 0);
+  const auto count = static_cast<std::size_t>(x.shape()[0]);
+  const std::vector<std::int32_t> of(count, 1), held(count, 0);
+  const Attribution found = deep_lift(net, x, x0, asking(of, reference_device(), held));
+  EXPECT_LE(largest(found.gap), 1e-11);
+  expect_near(found.values,
+              axpby(1, deep_lift(net, x, x0, asking(of)).values, -1, deep_lift(net, x, x0, asking(held)).values),
+              1e-12);
+}
+
 TEST(DeepLift, OfProbabilitiesDoesNotDependOnTheBatch) {
   Functional net(4, [weight = drawn({4, 6}, "weight", 3)](const Variable& x) { return linear(flatten(x), weight); });
   const Tensor x = drawn({3, 1, 2, 3}, "x"), x0 = drawn({3, 1, 2, 3}, "x0");

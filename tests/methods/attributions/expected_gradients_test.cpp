@@ -14,7 +14,7 @@ namespace {
 
 // Of a linear classifier a draw is (x - b) w whatever alpha is.
 TEST(ExpectedGradients, OfALinearClassifierWithOneBaselineAreExact) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2}), b = f64({0, 1, 1, 1}, {2, 1, 1, 2});
   ExpectedGradients method;
   method.draws = 3;
@@ -37,12 +37,12 @@ TEST(ExpectedGradients, DrawAlphasUniformly) {
 }
 
 TEST(ExpectedGradients, DrawEveryBaselineOfTheImagesOwnSet) {
-  LinearClassifier f({1}, 1);
+  WeightedSum f(f64({1}, {1, 1}));
   const Tensor x = f64({1, 2}, {2, 1, 1, 1});
   const Tensor sets = f64({0, 1, 5, 10, 20, 60}, {2, 3, 1, 1, 1});  // means 2 and 30
   ExpectedGradients method;
   method.draws = 20'000;
-  const Attribution found = method.attribute(f, x, {labels_of({0, 0}), {}, {}}, sets);
+  const Attribution found = method.attribute(f, x, {labels_of({1, 1}), {}, {}}, sets);
   const std::vector<double> values = found.values.to_doubles(), gap = found.gap.to_doubles();
   EXPECT_NEAR(values[0], 1 - 2, 5 * 2.2 / std::sqrt(20'000.0));
   EXPECT_NEAR(values[1], 2 - 30, 5 * 21.7 / std::sqrt(20'000.0));
@@ -109,7 +109,7 @@ TEST(ExpectedGradients, DrawsAreTheImagesOwnAndTheSeeds) {
 }
 
 TEST(ExpectedGradients, NeedASetForEachImage) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
   const nn::Question question{labels_of({0, 1}), {}, {}};
   const ExpectedGradients method;

@@ -40,6 +40,13 @@ TEST(GradCam, WeightsTheChannelsByTheirMeanGradient) {
   EXPECT_THAT(map_of(*cam(1, false), f, x, asking({1})).to_doubles(),
               Pointwise(DoubleNear(1e-14), {-3., 2.25, 7.5, 15.}));
   EXPECT_THAT(map_of(*cam(1), f, x, asking({0})).to_doubles(), Pointwise(DoubleNear(1e-14), {3., 0., 0., 0.}));
+  // Of two logits, S and x_0 too: dS/dA^0 of their difference is on the mean 7.5 - 1/4.
+  const Tensor both = numbers_of({0, 0, 5, -2, 10, -4, 15, -6, 1, 0, 0, 0, 0, 0, 0, 0}, {2, 8});
+  Functional two(2, [&](const Variable& image) {
+    return linear(flatten(conv2d(image, pair, numbers_of({0, 1}, {2}), {}, Activation::relu)), both);
+  });
+  EXPECT_THAT(map_of(*cam(1, false), two, x, asking({0}, reference_device(), {1})).to_doubles(),
+              Pointwise(DoubleNear(1e-14), {-3., 7.25 / 2 - 1.5, 7.25, 14.5}));
 }
 
 TEST(GradCam, IsEnlargedBilinearlyAndSpreadOverTheChannels) {

@@ -15,14 +15,8 @@ using testing::ElementsAre;
 
 const std::vector<std::string> kRules = {"right_riemann", "midpoint", "gauss_legendre"};
 
-double largest(const Tensor& x) {
-  double found = 0;
-  for (const double value : x.to_doubles()) found = std::max(found, std::abs(value));
-  return found;
-}
-
 TEST(IntegratedGradients, OfALinearClassifierAreExactWithOneStep) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2}), b = f64({0, 1, 1, 1}, {2, 1, 1, 2});
   IntegratedGradients method;
   method.steps = 1;
@@ -162,7 +156,7 @@ TEST(IntegratedGradients, OnTheCpuInSinglePrecisionAgree) {
 }
 
 TEST(IntegratedGradients, NeedOneBaselineForEachImage) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
   const nn::Question question{labels_of({0, 1}), {}, {}};
   IntegratedGradients method;

@@ -60,7 +60,7 @@ TEST(Lime, RecoversWhatSegmentsAddToALinearModel) {
   Lime lime;
   lime.segments = 8;
   lime.samples = 200;
-  const nn::Question question = asking_classes({1, 2}, reference_device(), {0, 1});
+  const nn::Question question = asking({1, 2}, reference_device(), {0, 1});
   const std::vector<double> w = weight.to_doubles(), a = x.to_doubles(), b = baseline.to_doubles();
   for (const std::string how : {"slic", "grid"}) {
     lime.superpixels = how;
@@ -94,14 +94,9 @@ TEST(Lime, HidesSegmentsUnderTheirMeanColour) {
   lime.segments = 4;
   lime.samples = 50;
   lime.hidden = "mean";
-  const auto largest = [&](const Tensor& x) {
-    double found = 0;
-    for (const double value : lime.attribute(model, x, asking_classes({1}), {}, 4).values.to_doubles())
-      found = std::max(found, std::abs(value));
-    return found;
-  };
-  EXPECT_LT(largest(Tensor::from(even, Shape{1, 6, 6, 2}, reference_device())), 1e-12);
-  EXPECT_GT(largest(uniform_images({1, 6, 6, 2}, "x")), 1e-3);
+  const auto values = [&](const Tensor& x) { return lime.attribute(model, x, asking({1}), {}, 4).values; };
+  EXPECT_LT(largest(values(Tensor::from(even, Shape{1, 6, 6, 2}, reference_device()))), 1e-12);
+  EXPECT_GT(largest(values(uniform_images({1, 6, 6, 2}, "x"))), 1e-3);
 }
 
 TEST(Lime, TakesEachImageByItself) {  // 300 copies: two parts
@@ -115,15 +110,21 @@ TEST(Lime, RefusesWhatItCannotUse) {
   const Tensor x = uniform_images({1, 6, 6, 1}, "x");
   WeightedSum model(uniform_images({36, 2}, "weight"));
   Lime lime;
-  EXPECT_THROW(lime.attribute(model, x, asking_classes({1})), Error);
+  EXPECT_THROW(lime.attribute(model, x, asking({1})), Error);
   lime.samples = 5;
   lime.penalty = 0;
-  EXPECT_THROW(lime.attribute(model, x, asking_classes({1}), x.zeros_like()), Error);
+  EXPECT_THROW(lime.attribute(model, x, asking({1}), x.zeros_like()), Error);
   lime.penalty = 1;
-  EXPECT_NO_THROW(lime.attribute(model, x, asking_classes({1}), x.zeros_like()));
+  EXPECT_NO_THROW(lime.attribute(model, x, asking({1}), x.zeros_like()));
+  lime.superpixels = "grid";
+  lime.samples = 1'000'000;
+  lime.segments = 256;
+  const Tensor large = Tensor::zeros({1, 16, 16, 1}, DType::f64, reference_device());
+  EXPECT_THROW(lime.attribute(model, large, asking({1}), large), Error);
+  lime.samples = 5;
   lime.hidden = "mean";
   EXPECT_EQ(lime.baseline_use(), BaselineUse::none);
-  EXPECT_THROW(lime.attribute(model, x, asking_classes({1}), x.zeros_like()), Error);
+  EXPECT_THROW(lime.attribute(model, x, asking({1}), x.zeros_like()), Error);
 }
 
 }  // namespace

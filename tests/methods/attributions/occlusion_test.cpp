@@ -12,9 +12,9 @@ TEST(Occlusion, OfOneFeatureInALinearModelIsItsWeightTimesTheChange) {
   WeightedSum model(weight);
   const Occlusion occlusion;
   const std::vector<double> w = weight.to_doubles(), a = x.to_doubles(), b = baseline.to_doubles();
-  const std::vector<double> plain = occlusion.attribute(model, x, asking_classes({2, 0}), baseline).values.to_doubles();
+  const std::vector<double> plain = occlusion.attribute(model, x, asking({2, 0}), baseline).values.to_doubles();
   const std::vector<double> held =
-      occlusion.attribute(model, x, asking_classes({2, 0}, reference_device(), {1, 2}), baseline).values.to_doubles();
+      occlusion.attribute(model, x, asking({2, 0}, reference_device(), {1, 2}), baseline).values.to_doubles();
   for (std::size_t i = 0; i < 60; ++i) {
     const double* row = &w[i % 30 * 3];
     EXPECT_NEAR(plain[i], row[i < 30 ? 2 : 0] * (a[i] - b[i]), 1e-12) << i;
@@ -46,8 +46,7 @@ TEST(Occlusion, CoversEveryFeatureAtOddSizes) {
   occlusion.stride = 2;
   for (const std::int64_t channels : {1, 3}) {
     occlusion.channels = channels == 1 ? "each" : "all";
-    const std::vector<double> values =
-        occlusion.attribute(model, x, asking_classes({1}), x.zeros_like()).values.to_doubles();
+    const std::vector<double> values = occlusion.attribute(model, x, asking({1}), x.zeros_like()).values.to_doubles();
     for (std::size_t i = 0; i < values.size(); ++i) {
       const bool cut = i / 3 % 5 == 4;  // the last window has one column
       EXPECT_NEAR(values[i], static_cast<double>((cut ? 3 : 6) * channels), 1e-12) << i;
@@ -61,9 +60,9 @@ TEST(Occlusion, AveragesTheWindowsThatCoverAFeature) {
   const Tensor x = Tensor::from(std::vector<double>{1, 2, 3, 4}, Shape{1, 1, 4, 1}, reference_device());
   Occlusion occlusion;
   occlusion.width = 2;
-  EXPECT_EQ(occlusion.attribute(model, x, asking_classes({1}), x.zeros_like()).values.to_doubles(),
+  EXPECT_EQ(occlusion.attribute(model, x, asking({1}), x.zeros_like()).values.to_doubles(),
             (std::vector<double>{3, 4, 6, 7}));
-  EXPECT_EQ(occlusion.attribute(model, x, asking_classes({0}), x.zeros_like()).values.to_doubles(),
+  EXPECT_EQ(occlusion.attribute(model, x, asking({0}), x.zeros_like()).values.to_doubles(),
             (std::vector<double>{-3, -4, -6, -7}));
 }
 
@@ -80,7 +79,7 @@ TEST(Occlusion, RefusesWindowsThatDoNotFit) {
     occlusion.height = height;
     occlusion.width = width;
     occlusion.stride = stride;
-    return occlusion.attribute(model, x, asking_classes({1}), x.zeros_like());
+    return occlusion.attribute(model, x, asking({1}), x.zeros_like());
   };
   EXPECT_NO_THROW(attribute(4, 6, 1));
   EXPECT_NO_THROW(attribute(4, 2, 2));
@@ -88,8 +87,8 @@ TEST(Occlusion, RefusesWindowsThatDoNotFit) {
   EXPECT_THROW(attribute(5, 1, 1), Error);
   EXPECT_THROW(attribute(1, 7, 1), Error);
   EXPECT_THROW(attribute(2, 3, 3), Error);
-  EXPECT_THROW(Occlusion().attribute(model, x, asking_classes({1})), Error);
-  EXPECT_THROW(Occlusion().attribute(model, x, asking_classes({2}), x.zeros_like()), Error);
+  EXPECT_THROW(Occlusion().attribute(model, x, asking({1})), Error);
+  EXPECT_THROW(Occlusion().attribute(model, x, asking({2}), x.zeros_like()), Error);
 }
 
 }  // namespace

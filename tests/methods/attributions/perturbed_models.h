@@ -9,22 +9,12 @@
 #include "nn/models/lenet.h"
 #include "tensor/ops.h"
 #include "tests/golden/golden.h"
+#include "tests/methods/attributions/answers.h"
+#include "tests/methods/attributions/closed_forms.h"
 
 // What the attributions that perturb images are tested on.
 
 namespace counterfoil::methods {
-
-/// Logits x W, [N,H,W,C] -> [N,K]; one column is the one-logit form.
-class WeightedSum final : public nn::Classifier {
- public:
-  explicit WeightedSum(Tensor weight) : weight_(std::move(weight)) {}
-  Variable logits(const Variable& x) override { return matmul(flatten(x), Variable(weight_)); }
-  int class_count() const override { return single_logit() ? 2 : static_cast<int>(weight_.shape()[1]); }
-  bool single_logit() const override { return weight_.shape()[1] == 1; }
-
- private:
-  Tensor weight_;
-};
 
 /// The network of a golden case: tanh(x w1 + b1) w2 + b2.
 class TanhNetwork final : public nn::Classifier {
@@ -47,12 +37,6 @@ inline Tensor uniform_images(const Shape& shape, const std::string& name, Device
   return Random(17, name).uniform(shape, 0, 1, reference_device(), DType::f64).to(dtype).to(device);
 }
 
-inline nn::Question asking_classes(const std::vector<std::int32_t>& classes, Device& device = reference_device(),
-                                   const std::vector<std::int32_t>& against = {}) {
-  const Shape shape{static_cast<std::int64_t>(classes.size())};
-  return {Tensor::from(classes, shape, device), against.empty() ? Tensor() : Tensor::from(against, shape, device)};
-}
-
 /// Whether the method says what the golden case says, in f64 on the reference device, and nearly so on the CPU.
 inline void expect_golden(const AttributionMethod& method, const golden::Case& expected, const char* baselines,
                           double tolerance, double cpu_tolerance) {
@@ -67,17 +51,8 @@ inline void expect_golden(const AttributionMethod& method, const golden::Case& e
                                 expected.has("against") ? expected.indices("against").to(*device) : Tensor()};
     const Tensor values = method.attribute(network, there("x"), question, there(baselines), seed).values;
     EXPECT_EQ(values.dtype(), dtype);
-    const std::vector<double> a = values.to_doubles(), b = expected.tensor("values").to_doubles();
-    ASSERT_EQ(a.size(), b.size());
-    double largest = 0, worst = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      ASSERT_TRUE(std::isfinite(a[i])) << expected.name() << " at " << i;
-      largest = std::max(largest, std::abs(b[i]));
-      worst = std::max(worst, std::abs(a[i] - b[i]));
-    }
-    EXPECT_LE(worst, within * largest) << expected.name() << " on " << device->name();
-    ::testing::Test::RecordProperty(expected.name() + "_" + std::string(device->name()),
-                                    fmt::format("{:.2e}", worst / largest));
+    expect_relative(values, expected.tensor("values"), within,
+                    fmt::format("{} on {}", expected.name(), device->name()));
   }
 }
 
@@ -91,7 +66,7 @@ inline void expect_each_image_by_itself(const AttributionMethod& method, const T
   const Tensor x = uniform_images({3, 12, 12, 2}, "images", cpu_device(), DType::f32);
   const auto attribute = [&](std::int64_t begin, std::int64_t end, std::uint64_t seed) {
     const Tensor given = baselines.defined() ? slice(baselines, 0, begin, end) : Tensor();
-    const nn::Question question = asking_classes({2, 0, 1}, cpu_device(), {1, 1, 0}).rows(begin, end);
+    const nn::Question question = asking({2, 0, 1}, cpu_device(), {1, 1, 0}).rows(begin, end);
     return method.attribute(network, slice(x, 0, begin, end), question, given, seed).values.to_vector<float>();
   };
   const int threads = thread_count();

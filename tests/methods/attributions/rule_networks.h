@@ -17,6 +17,7 @@
 #include "nn/residual.h"
 #include "tensor/ops.h"
 #include "tests/golden/golden.h"
+#include "tests/methods/attributions/answers.h"
 
 // What the rule-based attributions are tested on: classifiers from functions, the golden networks, and the library's
 // own.
@@ -40,23 +41,10 @@ inline Tensor numbers_of(const std::vector<double>& values, const Shape& shape) 
   return Tensor::from(values, shape, reference_device());
 }
 
-inline nn::Question asking(const std::vector<std::int32_t>& classes, Device& device = reference_device()) {
-  return {.classes = Tensor::from(classes, Shape{static_cast<std::int64_t>(classes.size())}, device)};
-}
-
 /// From N(0, deviation^2), f64 on the reference device.
 inline Tensor drawn(const Shape& shape, const std::string& name, double deviation = 1) {
   Random random(11, name);
   return random.normal(shape, 0, deviation, reference_device(), DType::f64);
-}
-
-inline double largest(const Tensor& values) {
-  double found = 0;
-  for (const double value : values.to_doubles()) {
-    EXPECT_TRUE(std::isfinite(value));
-    found = std::max(found, std::abs(value));
-  }
-  return found;
 }
 
 inline void expect_near(const Tensor& found, const Tensor& expected, double tolerance) {

@@ -12,7 +12,7 @@ namespace {
 using testing::ElementsAre;
 
 TEST(Saliency, OfALinearClassifierIsItsWeightsMagnitude) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
   const nn::Question question{labels_of({0, 1}), {}, {}};
   EXPECT_THAT(Saliency().attribute(f, x, question).values.to_doubles(), ElementsAre(1, 3, 2, 5));
@@ -63,7 +63,7 @@ TEST(Saliency, OfAnImageIsTheSameAloneAndTogether) {
 }
 
 TEST(Saliency, RefusesBaselinesAndQuestionsOfOtherImages) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
   EXPECT_THROW(Saliency().attribute(f, x, {labels_of({0, 1}), {}, {}}, x), Error);
   EXPECT_THROW(Saliency().attribute(f, x, {labels_of({0}), {}, {}}), Error);

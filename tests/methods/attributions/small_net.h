@@ -8,6 +8,7 @@
 #include "nn/conv2d.h"
 #include "nn/linear.h"
 #include "nn/score.h"
+#include "tests/methods/attributions/answers.h"
 #include "tests/nn/golden.h"
 
 // The network, images and baselines of tests/golden/attributions_gradients.safetensors.
@@ -77,20 +78,6 @@ inline const std::vector<std::string>& small_problem_cases() {
 
 inline nn::GoldenCase small_problem_case(const std::string& name) {
   return {"attributions_gradients", name};
-}
-
-/// All elements within `tolerance` times the largest magnitude expected.
-inline void expect_relative(const Tensor& found, const Tensor& expected, double tolerance, const std::string& what) {
-  ASSERT_EQ(found.size(), expected.size()) << what;
-  const std::vector<double> a = found.to_doubles(), b = expected.to_doubles();
-  double largest = 0, worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_TRUE(std::isfinite(a[i])) << what << " at " << i;
-    largest = std::max(largest, std::abs(b[i]));
-    worst = std::max(worst, std::abs(a[i] - b[i]));
-  }
-  ASSERT_GT(largest, 0) << what;
-  EXPECT_LE(worst, tolerance * largest) << what;
 }
 
 }  // namespace counterfoil::methods

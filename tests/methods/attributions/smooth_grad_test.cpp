@@ -10,7 +10,7 @@ namespace counterfoil::methods {
 namespace {
 
 TEST(SmoothGrad, OfALinearClassifierIsItsWeights) {
-  LinearClassifier f({1, -2, -3, 5}, 2);
+  WeightedSum f(f64({1, -2, -3, 5}, {2, 2}));
   const Tensor x = f64({0.5, 2, -1, 3}, {2, 1, 1, 2});
   const nn::Question question{labels_of({0, 1}), {}, {}};
   SmoothGrad method;
