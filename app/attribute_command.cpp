@@ -12,12 +12,12 @@
 #include "app/baseline_source.h"
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/outputs.h"
 #include "app/progress.h"
 #include "app/queries.h"
 #include "app/report.h"
 #include "kernels/error.h"
 #include "metrics/cascading_randomisation.h"
-#include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -136,7 +136,6 @@ Tensor probabilities_of(nn::Classifier& classifier, const Tensor& x) {
 
 void write_pictures(const std::filesystem::path& folder, const std::vector<std::string>& names,
                     const TensorFile& output) {
-  make_folder(folder);
   const auto sets = output.tensors.find("baseline");
   const Tensor summed = reduce(ReduceOp::sum, output.at("attribution"), {3});  // [N,H,W,1]
   const Shape& shape = output.at("input").shape();
@@ -194,8 +193,7 @@ int attribute_command(const AttributeArguments& arguments) {
   const bool tensors = arguments.output.extension() == ".safetensors";
   if (!tensors && !arguments.output.extension().empty() && !std::filesystem::is_directory(arguments.output))
     fail("--output {}: expected a .safetensors file or a folder", in_quotes(arguments.output.string()));
-  if (tensors) check_writable(arguments.output);
-  if (!arguments.cascade.empty()) check_writable(arguments.cascade);
+  check_outputs({tensors ? arguments.output : std::filesystem::path(), arguments.cascade}, arguments.input);
   const methods::BaselineUse use = method->baseline_use();
   const BaselineSource source = baseline_source(arguments.baseline, arguments.baselines, use);
 
@@ -203,7 +201,7 @@ int attribute_command(const AttributeArguments& arguments) {
   ClassifierRun run = load_classifier(arguments.classifier, device);
   nn::Classifier& classifier = *run.classifier;
   const Asked asked = read_question(arguments, run, device);
-  if (!tensors) check_names(asked.queries);
+  if (!tensors) prepare_folder(arguments.output, asked.queries.names);
   const Tensor& x = asked.queries.images;
   const auto seed = static_cast<std::uint64_t>(arguments.seed);
 

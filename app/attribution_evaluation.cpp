@@ -30,6 +30,13 @@ Figure mean(const std::vector<double>& values) {
   return std::isfinite(result) ? Figure(result) : std::nullopt;
 }
 
+// Of a row of a markdown table.
+std::string in_a_cell(const std::string& text) {
+  std::string escaped;
+  for (const char letter : text) escaped += letter == '|' ? "\\|" : std::string(1, letter);
+  return escaped;
+}
+
 Figure aopc(const Subject& of, std::optional<std::int64_t> steps) {
   const std::int64_t features = of.file.attribution.size() / of.file.attribution.shape()[0];
   if (steps) steps = std::min(*steps, features);
@@ -145,7 +152,7 @@ std::string to_markdown(const std::vector<AttributionEvaluation>& evaluations) {
   std::string table = fmt::format("| {} |\n", fmt::join(titles, " | "));
   table += fmt::format("| {} |\n", fmt::join(std::vector<std::string>(titles.size(), "---"), " | "));
   for (const AttributionEvaluation& evaluation : evaluations) {
-    std::vector<std::string> cells = {evaluation.label, std::to_string(evaluation.images)};
+    std::vector<std::string> cells = {in_a_cell(evaluation.label), std::to_string(evaluation.images)};
     for (const std::size_t i : columns) {
       const std::optional<double>& value = evaluation.figures[i].second;
       cells.push_back(value ? fmt::format("{:.3f}", *value) : "-");

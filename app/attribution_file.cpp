@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 32U;  // bytes of a file's tensors
 
+void check_size(const TensorFileHeader& header) {
+  if (header.data_bytes > kLargest) fail("tensors of {} bytes, expected at most {}", header.data_bytes, kLargest);
+}
+
 void check(const TensorSpecs& tensors, const char* name, DType dtype, const Shape& shape) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) return;
@@ -48,7 +52,22 @@ void check_header(const TensorFileHeader& header) {
     if (found.rank() != 5 || found[1] < 1) fail("'baselines': expected [N,B,H,W,C], found {}", found.to_string());
     check(tensors, "baselines", DType::f32, {shape[0], found[1], shape[1], shape[2], shape[3]});
   }
-  if (header.data_bytes > kLargest) fail("tensors of {} bytes, expected at most {}", header.data_bytes, kLargest);
+  check_size(header);
+}
+
+// Images are in [0,1], but for rounding.
+void check_range(const char* name, const Tensor& images) {
+  constexpr double kRounding = 1e-5;
+  if (!images.defined()) return;
+  for (const float value : images.to_vector<float>()) {
+    if (!(value >= -kRounding && value <= 1 + kRounding)) fail("'{}' holds {}, expected 0 to 1", name, value);
+  }
+}
+
+// What a file says of itself, for a line of a table or a picture.
+std::string one_line(const std::string& text) {
+  const std::string quoted = in_quotes(text);
+  return quoted.substr(1, quoted.size() - 2);
 }
 
 std::string entry(const TensorFile& contents, const char* name) {
@@ -68,14 +87,18 @@ AttributionFile read_attributions(const std::filesystem::path& file, Device& dev
     check_header(header);
     names = names_in(header.tensors);
   });
-  for (const auto& [name, tensor] : contents.tensors) {
-    if (tensor.dtype() == DType::f32 && !all_finite(tensor))
-      fail("{}: {} holds numbers that are not finite", file.string(), in_quotes(name));
-  }
   const auto tensor = [&](const char* name) {
     const auto found = contents.tensors.find(name);
     return found == contents.tensors.end() ? Tensor() : found->second;
   };
+  try {
+    for (const auto& [name, one] : contents.tensors) {
+      if (one.dtype() == DType::f32 && !all_finite(one)) fail("{} holds numbers that are not finite", in_quotes(name));
+    }
+    for (const char* name : {"input", names.baseline, "baselines"}) check_range(name, tensor(name));
+  } catch (const Error& error) {
+    fail("{}: {}", file.string(), error.what());
+  }
   AttributionFile read{file.stem().string(), tensor("input"), tensor(names.attribution), {}, tensor("baselines"), {}};
   read.question = {.classes = tensor("classes"), .against = tensor(names.against)};
   if (entry(contents, "scale") == "probabilities") read.question.scale = nn::Question::Scale::probabilities;
@@ -89,8 +112,27 @@ AttributionFile read_attributions(const std::filesystem::path& file, Device& dev
   std::filesystem::path baseline = entry(contents, "baseline");
   if (!baseline.has_filename()) baseline = baseline.parent_path();  // a folder's name with a slash behind it
   if (!baseline.empty()) read.label += ", " + baseline.filename().string();
+  read.label = one_line(read.label);
   read.classifier = entry(contents, "classifier");
   return read;
+}
+
+Tensor read_annotations(const std::filesystem::path& file, Device& device) {
+  std::string name = "annotations";
+  const TensorFile contents = read_safetensors(file, device, [&](const TensorFileHeader& header) {
+    const TensorSpecs& tensors = header.tensors;
+    if (tensors.size() == 1) name = tensors.begin()->first;
+    if (!tensors.contains(name)) fail("it holds {} tensors, none of them called 'annotations'", tensors.size());
+    const Shape& shape = tensors.at(name).shape;
+    if (shape.rank() != 4 || shape[3] != 1)
+      fail("{} has shape {}, expected [N,H,W,1]", in_quotes(name), shape.to_string());
+    check_size(header);
+  });
+  const Tensor& annotations = contents.at(name);
+  const bool real = annotations.dtype() == DType::f32 || annotations.dtype() == DType::f64;
+  if (real && !all_finite(annotations))
+    fail("{}: {} holds numbers that are not finite", file.string(), in_quotes(name));
+  return annotations;
 }
 
 }  // namespace counterfoil::app

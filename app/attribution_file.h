@@ -23,7 +23,7 @@ namespace counterfoil::app {
 ///   gap            f32 [N], of methods that promise completeness (methods/attributions/attribution.h)
 /// and as metadata method, settings, scale, baseline, seed, class_names and classifier, the digest of its weights.
 struct AttributionFile {
-  std::string label;  ///< what the metadata say of method and baseline, else the file's name
+  std::string label;  ///< what the metadata say of method and baseline, else the file's name: one line
   Tensor input, attribution;
   nn::Question question;   ///< .classes undefined where the file has none
   Tensor baselines;        ///< [N,B,H,W,C], undefined where the file has none
@@ -33,8 +33,13 @@ struct AttributionFile {
   Tensor baseline() const;
 };
 
-/// Throws Error with the file's name when tensors are missing, do not fit each other, are of another dtype or not
-/// finite, or take more than 4 GiB.
+/// Throws Error with the file's name when tensors are missing, do not fit each other, are of another dtype, not finite
+/// or outside [0,1] where that is said above (but for rounding), or take more than 4 GiB.
 AttributionFile read_attributions(const std::filesystem::path& file, Device& device);
+
+/// The tensor "annotations" of a safetensors file, or its only one: [N,H,W,1] of any dtype, not 0 where the evidence
+/// is. Throws Error with the file's name on another shape, numbers that are not finite, or more than
+/// 4 GiB.
+Tensor read_annotations(const std::filesystem::path& file, Device& device);
 
 }  // namespace counterfoil::app

@@ -30,6 +30,7 @@ void add_attribute_flags(CLI::App& command, AttributeArguments& arguments) {
       ->required()
       ->type_name("FILE|DIR");
   command.add_option("--images", arguments.images, "of the test images, the first N that can be asked (default: all)")
+      ->excludes("--input")
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
   command.add_option("--class", arguments.explained, "class to explain (default: the one that is decided)")
@@ -66,6 +67,11 @@ void add_attribute_flags(CLI::App& command, AttributeArguments& arguments) {
 
 void add_attribute(CLI::App& program, AttributeArguments& arguments, std::function<int()>& action) {
   CLI::App* attribute = program.add_subcommand("attribute", "say how much each pixel adds to a classifier's score");
+  attribute->footer(R"(
+  counterfoil attribute integrated-gradients --classifier runs/classifier --input three.png --output why.safetensors
+  counterfoil attribute lime --help          the flags of a method, with defaults and ranges
+
+docs/attributions.md says what the methods are, and what can be a baseline.)");
   for (const AttributionKind& kind : attribution_kinds()) {
     CLI::App* command = attribute->add_subcommand(kind.name, kind.summary);
     const std::unique_ptr<methods::AttributionMethod> method = kind.make();

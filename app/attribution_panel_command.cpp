@@ -2,16 +2,16 @@
 
 #include "app/attribution_file.h"
 #include "app/commands.h"
+#include "app/outputs.h"
 #include "app/picture_grid.h"
 #include "app/report.h"
 #include "kernels/error.h"
-#include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
 
 int attribution_panel_command(const AttributionPanelArguments& arguments) {
-  check_writable(arguments.output);
+  check_outputs({arguments.output}, arguments.files);
   std::vector<GridRow> rows{{"query", {}}};
   Tensor queries;
   for (const std::filesystem::path& name : arguments.files) {

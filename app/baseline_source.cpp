@@ -23,23 +23,39 @@ void check_same_classifier(const ExplainerRun& explained, const ClassifierRun& c
   for (const auto& [path, digest] : explained.run.classifier_digests) {
     if (digest == classifier.digest) return;
   }
-  fail("--baseline {}: it explains another classifier than {}", in_quotes(folder.string()),
-       classifier.run->settings->kind().name);
+  fail("--baseline {}: it explains another classifier", in_quotes(folder.string()));
 }
 
-Tensor counterfactuals(const std::filesystem::path& folder, const ClassifierRun& classifier, const Tensor& x,
-                       const Tensor& against) {
-  ExplainerRun explained = load_explainer(folder, x.device());
-  check_same_classifier(explained, classifier, folder);
-  const bool targeted = dynamic_cast<methods::TargetedExplainer*>(&explained.explainer) != nullptr;
-  if (targeted && !against.defined()) {
+// The classes that an explainer which can choose is asked for, among its decisions. One of a class against all others
+// leads to that class where it is the one held against, and away from it where it is explained with none against it.
+Tensor targets(const ExplainerRun& explained, const std::filesystem::path& folder,
+               const std::vector<std::string>& class_names, const nn::Question& question) {
+  const std::vector<std::string> decisions = decision_names(explained);
+  if (decisions == class_names) {
+    if (question.against.defined()) return question.against;
     fail("--baseline {}: {} leads to a class that is asked for; name one with --against", in_quotes(folder.string()),
          explained.run.settings->kind().name);
   }
-  if (targeted && decision_names(explained) != classifier.run->data.splits.train.class_names) {
-    fail("--baseline {}: it knows {} alone", in_quotes(folder.string()), fmt::join(decision_names(explained), ", "));
+  const bool away = !question.against.defined();
+  std::vector<std::int32_t> asked = (away ? question.classes : question.against).to_vector<std::int32_t>();
+  for (std::int32_t& label : asked) {
+    if (class_names.at(static_cast<std::size_t>(label)) != decisions.back()) {
+      fail("--baseline {0}: it leads to {1} or away from it; ask with --against {1}, or with --class {1} alone",
+           in_quotes(folder.string()), decisions.back());
+    }
+    label = away ? 0 : 1;
   }
-  return explain_images(explained, x, targeted ? against : Tensor()).at("counterfactual");
+  return Tensor::from(asked, {std::ssize(asked)}, question.classes.device());
+}
+
+Tensor counterfactuals(const std::filesystem::path& folder, const ClassifierRun& classifier, const Tensor& x,
+                       const nn::Question& question) {
+  ExplainerRun explained = load_explainer(folder, x.device());
+  check_same_classifier(explained, classifier, folder);
+  const bool targeted = dynamic_cast<methods::TargetedExplainer*>(&explained.explainer) != nullptr;
+  const std::vector<std::string>& class_names = classifier.run->data.splits.train.class_names;
+  return explain_images(explained, x, targeted ? targets(explained, folder, class_names, question) : Tensor())
+      .at("counterfactual");
 }
 
 }  // namespace
@@ -78,8 +94,7 @@ Tensor make_baselines(const BaselineSource& source, const ClassifierRun& classif
   if (source.name == "blur")
     return methods::blur_baseline(x, kBlur * static_cast<double>(std::min(shape[1], shape[2])));
   const bool mdts = source.name == "mdts", samples = source.name == "samples";
-  if (!mdts && !samples && source.name != "class-samples")
-    return counterfactuals(source.name, classifier, x, question.against);
+  if (!mdts && !samples && source.name != "class-samples") return counterfactuals(source.name, classifier, x, question);
 
   if (static_cast<std::uint64_t>(source.count) > kLargest / x.bytes())
     fail("--baselines {}: of {} images more than {} GiB", source.count, shape[0], kLargest >> 30U);

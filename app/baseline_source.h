@@ -12,7 +12,8 @@ namespace counterfoil::app {
 
 /// Where the baselines of an attribution come from: a name of baseline_names(), or the run directory of an explainer of
 /// the same classifier, whose counterfactuals are taken: those towards `against` of one that leads to any class
-/// (GANMEX, eq. 2), else those it has.
+/// (GANMEX, eq. 2), else those it has. One of class c against all others leads to c where that is `against`, and to any
+/// other class where c is explained without one.
 struct BaselineSource {
   std::string name;
   std::int64_t count = 1;  ///< B, of samples and class-samples
@@ -27,7 +28,7 @@ const std::vector<std::string>& baseline_names();
 BaselineSource baseline_source(const std::string& name, std::optional<std::int64_t> count, methods::BaselineUse use);
 
 /// Baselines of images x [N,H,W,C]: [N,H,W,C], or [N,B,H,W,C] with B > 1. `classifier` was loaded from
-/// `folder`. Throws Error when an explainer needs a class that is held against and there is none.
+/// `folder`. Throws Error when an explainer cannot lead to what is asked.
 Tensor make_baselines(const BaselineSource& source, const ClassifierRun& classifier,
                       const std::filesystem::path& folder, const Tensor& x, const nn::Question& question,
                       std::uint64_t seed);

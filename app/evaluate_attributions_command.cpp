@@ -5,10 +5,9 @@
 #include "app/attribution_evaluation.h"
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/outputs.h"
 #include "app/progress.h"
 #include "kernels/error.h"
-#include "tensor/atomic_file.h"
-#include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
@@ -25,14 +24,6 @@ Tensor draw_replacements(const ClassifierRun& run, const std::filesystem::path& 
   std::vector<std::int32_t> places = random.permutation(static_cast<std::int32_t>(train.size()));
   places.resize(std::min<std::size_t>(places.size(), kReplacements));
   return train.images(places, device);
-}
-
-// The tensor "annotations", or the only one: [N,H,W,1], not 0 inside.
-Tensor read_annotations(const std::filesystem::path& file, Device& device) {
-  if (file.empty()) return {};
-  const TensorFile contents = read_safetensors(file, device);
-  if (contents.tensors.size() == 1) return contents.tensors.begin()->second;
-  return contents.at("annotations");
 }
 
 void check_fits(const AttributionFile& file, const ClassifierRun& run, const std::filesystem::path& folder,
@@ -61,14 +52,14 @@ void print(const AttributionEvaluation& evaluation) {
 }  // namespace
 
 int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments) {
-  for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
-    if (!file.empty()) check_writable(file);
-  }
+  std::vector<std::filesystem::path> inputs = arguments.files;
+  inputs.push_back(arguments.annotations);
+  check_outputs({arguments.json, arguments.markdown}, inputs);
   Device& device = open_device(arguments.where);
   const ClassifierRun run = load_classifier(arguments.classifier, device);
   const auto seed = static_cast<std::uint64_t>(arguments.seed);
   const Tensor replacements = draw_replacements(run, arguments.classifier, seed, device);
-  const Tensor annotations = read_annotations(arguments.annotations, device);
+  const Tensor annotations = arguments.annotations.empty() ? Tensor() : read_annotations(arguments.annotations, device);
   std::vector<AttributionEvaluation> evaluations;
   const std::int64_t figures = std::ssize(arguments.files) * std::ssize(attribution_figures());
   std::int64_t done = 0;

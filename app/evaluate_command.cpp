@@ -4,9 +4,9 @@
 
 #include "app/commands.h"
 #include "app/evaluation.h"
+#include "app/outputs.h"
 #include "kernels/error.h"
 #include "metrics/embedding.h"
-#include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 
@@ -50,9 +50,7 @@ nn::VaeEmbedding* open_embedding(const std::filesystem::path& folder, Device& de
 
 int evaluate_command(const EvaluateArguments& arguments) {
   if (arguments.embedding.empty() && !arguments.identity.empty()) fail("--identity: expected --embedding, too");
-  for (const std::filesystem::path& file : {arguments.json, arguments.markdown}) {
-    if (!file.empty()) check_writable(file);
-  }
+  check_outputs({arguments.json, arguments.markdown});
   Device& device = open_device(arguments.where);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));

@@ -2,12 +2,12 @@
 
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/outputs.h"
 #include "app/progress.h"
 #include "app/queries.h"
 #include "app/report.h"
 #include "data/image_file.h"
 #include "kernels/error.h"
-#include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
@@ -37,7 +37,6 @@ data::Image picture(const std::string& name, const Tensor& tensor, std::int64_t 
 
 void write_pictures(const std::filesystem::path& folder, const std::vector<std::string>& names,
                     const std::map<std::string, Tensor>& tensors) {
-  make_folder(folder);
   for (const auto& [name, tensor] : tensors) {
     const bool drawn = tensor.shape().rank() == 4 && (tensor.shape()[3] == 1 || tensor.shape()[3] == 3);
     if (!drawn || name == "input" || name == "difference") continue;  // that one has signs; "picture" shows it
@@ -51,7 +50,7 @@ void write_pictures(const std::filesystem::path& folder, const std::vector<std::
 
 int explain_command(const ExplainArguments& arguments) {
   const Form form = form_of(arguments.output);
-  if (form != Form::pictures) check_writable(arguments.output);
+  if (form != Form::pictures) check_outputs({arguments.output}, arguments.input);
   Device& device = open_device(arguments.where);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const Queries queries = read_queries(arguments.input, explained.run.data.splits.train, device);
@@ -59,12 +58,12 @@ int explain_command(const ExplainArguments& arguments) {
     fail("--output {}: one picture, but {} images; a folder takes more", in_quotes(arguments.output.string()),
          queries.names.size());
   }
-  if (form == Form::pictures) check_names(queries);
   Tensor targets;  // the runners-up
   if (!arguments.target.empty()) {
     const std::vector<std::int32_t> target(queries.names.size(), target_named(explained, arguments.target));
     targets = Tensor::from(target, {std::ssize(target)}, device);
   }
+  if (form == Form::pictures) prepare_folder(arguments.output, queries.names);
   const std::map<std::string, Tensor> tensors = explain_images(explained, queries.images, targets);
   if (form == Form::tensors) {
     TensorFile output;

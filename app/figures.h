@@ -21,14 +21,12 @@ inline constexpr FigureMeaning kFigures[] = {
      "Jensen-Shannon distance of the same, in the plane of the codes' two principal components, 0 to 1; 0 is best"},
     {"lsc", "LSC",
      "part of the queries nearer in the identity's codes to their own counterfactual than to any other's towards the "
-     "same "
-     "class; 1 is best, and it falls with the number of candidates"},
+     "same class; 1 is best, and it falls with the number of candidates"},
     {"lsc_candidates", "LSC's N",
      "how many counterfactuals LSC looks for the nearest among, in the direction with the fewest"},
     {"fva", "FVA",
-     "part of the counterfactuals within a cosine distance of 0.5 of their query in the embedding's codes, which stand "
-     "in "
-     "for the face network of the measure; 1 is best"},
+     "part of the counterfactuals within a cosine distance of 0.5 of their query in the identity's codes, which stand "
+     "in for the face network of the measure; 1 is best"},
     {"distance_l1", "L1", "mean absolute difference of counterfactual and query"},
     {"distance_l2", "L2", "root mean square difference of counterfactual and query"},
     {"mask_size", "mask", "mean of the masks, of methods that draw which part may change, 0 to 1"},

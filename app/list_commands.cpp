@@ -19,6 +19,10 @@ void print_key(const nn::Keys::Key& key) {
              text.empty() ? "empty" : text);
 }
 
+void print_figure(const char* key, const char* meaning) {
+  fmt::print("  {:<21} {}\n", key, meaning);
+}
+
 // What is listed: its name, where it is from, what it is, and more in its JSON; with its keys when it is asked for.
 struct Entry {
   std::string name, paper, summary;
@@ -109,11 +113,11 @@ int attributions_command(const ListArguments& arguments) {
 
 int metrics_command() {
   fmt::print("What `counterfoil evaluate` measures on the test images:\n");
-  for (const FigureMeaning& figure : kFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
+  for (const FigureMeaning& figure : kFigures) print_figure(figure.key, figure.meaning);
   fmt::print("\nWhat `counterfoil substitutability` measures:\n");
-  for (const FigureMeaning& figure : kSubstitutabilityFigures) fmt::print("  {:<18} {}\n", figure.key, figure.meaning);
+  for (const FigureMeaning& figure : kSubstitutabilityFigures) print_figure(figure.key, figure.meaning);
   fmt::print("\nWhat `counterfoil evaluate-attributions` measures, means over the images:\n");
-  for (const AttributionFigure& figure : attribution_figures()) fmt::print("  {:<21} {}\n", figure.key, figure.meaning);
+  for (const AttributionFigure& figure : attribution_figures()) print_figure(figure.key, figure.meaning);
   return 0;
 }
 

@@ -2,16 +2,16 @@
 
 #include "app/commands.h"
 #include "app/explaining.h"
+#include "app/outputs.h"
 #include "app/picture_grid.h"
 #include "app/report.h"
 #include "kernels/error.h"
-#include "tensor/atomic_file.h"
 #include "tensor/ops.h"
 
 namespace counterfoil::app {
 
 int panel_command(const PanelArguments& arguments) {
-  check_writable(arguments.output);
+  check_outputs({arguments.output});
   Device& device = open_device(arguments.where);
   std::vector<ExplainerRun> explainers;
   for (const std::filesystem::path& folder : arguments.runs) explainers.push_back(load_explainer(folder, device));

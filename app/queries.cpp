@@ -1,7 +1,5 @@
 #include "app/queries.h"
 
-#include <set>
-
 #include "data/image_file.h"
 #include "kernels/error.h"
 #include "tensor/nearest_name.h"
@@ -76,19 +74,6 @@ Queries read_queries(const std::vector<std::filesystem::path>& files, const data
   }
   if (names.empty()) fail("--input: no images");
   return {concat(parts, 0), names};
-}
-
-void check_names(const Queries& queries) {
-  std::set<std::string> seen;
-  for (const std::string& name : queries.names) {
-    if (!seen.insert(name).second) fail("--input: two images called {}: their pictures would be one", in_quotes(name));
-  }
-}
-
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail("{}: {}", folder.string(), error.message());
 }
 
 }  // namespace counterfoil::app

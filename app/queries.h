@@ -18,10 +18,4 @@ struct Queries {
 /// bytes. Throws Error on anything else, on extents other than those of `like`, and where there are no images.
 Queries read_queries(const std::vector<std::filesystem::path>& files, const data::Dataset& like, Device& device);
 
-/// Throws Error when two have one name, so that their pictures would be one file.
-void check_names(const Queries& queries);
-
-/// Makes a folder with those above it where they are missing. Throws Error with the system's reason.
-void make_folder(const std::filesystem::path& folder);
-
 }  // namespace counterfoil::app

@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/explaining.h"
 #include "app/figures.h"
+#include "app/outputs.h"
 #include "app/report.h"
 #include "data/idx.h"
 #include "kernels/error.h"
@@ -138,7 +139,7 @@ std::string question(const ExplainerRun& explained) {
 }  // namespace
 
 int report_command(const ReportArguments& arguments) {
-  check_writable(arguments.output);
+  check_outputs({arguments.output}, {arguments.evaluation});
   Report report;
   if (!arguments.evaluation.empty()) report.figures = read_figures(arguments.evaluation, arguments.run);
   Device& device = open_device(arguments.where);

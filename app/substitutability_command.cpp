@@ -6,12 +6,12 @@
 #include <fmt/ranges.h>
 
 #include "app/commands.h"
+#include "app/outputs.h"
 #include "app/progress.h"
 #include "app/substitution.h"
 #include "app/training_loop.h"
 #include "kernels/error.h"
 #include "methods/classifier_training.h"
-#include "tensor/atomic_file.h"
 #include "tensor/nearest_name.h"
 #include "tensor/safetensors.h"
 
@@ -99,7 +99,7 @@ void print(const Substitutability& measured) {
 }  // namespace
 
 int substitutability_command(const SubstitutabilityArguments& arguments) {
-  if (!arguments.json.empty()) check_writable(arguments.json);
+  check_outputs({arguments.json});
   Device& device = open_device(arguments.where);
   ExplainerRun explained = load_explainer(arguments.run, device);
   const std::string folder = explained_classifier(explained, arguments.run);

@@ -181,6 +181,27 @@ TEST_F(Attributions, BaselinesComeFromNamesAndFromExplainers) {
   EXPECT_EQ(any.at("baseline").to_doubles(),
             read_safetensors(path("any_foils.safetensors"), reference_device()).at("counterfactual").to_doubles());
 
+  // One of a class against all others leads to it, or away from it.
+  require({"train", "ganmex", "--data", data(), "--classifier", path("classifier"), "--out", path("ganmex_2"),
+           "--against-all", "2", "--steps", "2", "--batch", "8", "--width", "2", "--blocks", "1"});
+  for (const bool away : {false, true}) {
+    const TensorFile based = attributed("deeplift", "based.safetensors",
+                                        {"--images", "4", "--baseline", path("ganmex_2"), "--class", away ? "2" : "0",
+                                         away ? "--seed" : "--against", "2"});
+    inputs.tensors["images"] = based.at("input");
+    write_safetensors(path("inputs.safetensors"), inputs);
+    require({"explain", "--run", path("ganmex_2"), "--input", path("inputs.safetensors"), "--target",
+             away ? "any other" : "2", "--output", path("foils_2.safetensors")});
+    EXPECT_EQ(based.at("baseline").to_doubles(),
+              read_safetensors(path("foils_2.safetensors"), reference_device()).at("counterfactual").to_doubles());
+  }
+  for (const Arguments& question :
+       {Arguments{"--class", "1"}, Arguments{"--against", "1"}, Arguments{"--class", "2", "--against", "0"}}) {
+    Arguments flags = {"--baseline", path("ganmex_2")};
+    flags.insert(flags.end(), question.begin(), question.end());
+    refused(attribute("deeplift", "no.safetensors", flags), "ask with --against 2, or with --class 2 alone");
+  }
+
   // The nearest training image that is decided 2; and 3 of those.
   const std::vector<double> nearest = baseline({"--baseline", "mdts"}).at("baseline").to_doubles();
   const TensorFile sets = attributed(
@@ -244,6 +265,7 @@ TEST_F(Attributions, WrongInputIsRefusedInOneLine) {
   refused(attribute("salience", name), "unknown command 'salience'; the nearest is 'saliency'");
   refused(attribute("saliency", name, {"--against", "7"}), "no class '7'; there are 0, 1, 2");
   refused(attribute("saliency", name, {"--class", "1", "--against", "1"}), "that is the class explained");
+  refused(attribute("saliency", name, {"--images", "1", "--input", path("queries.safetensors")}), "--images");
   refused(attribute("saliency", name, {"--sed", "1"}), "unknown flag '--sed'; the nearest is --seed");
   refused(attribute("integrated-gradients", name, {"--steps", "0"}), "steps: expected a whole number from 1");
   refused(attribute("saliency", "nowhere/no.safetensors"), "nowhere");
@@ -261,12 +283,34 @@ TEST_F(Attributions, WrongInputIsRefusedInOneLine) {
           "'query' is decided so");
 }
 
+TEST_F(Attributions, NothingThatIsReadIsWrittenOver) {
+  require(attribute("saliency", "whole.safetensors", {"--input", path("queries.safetensors")}));
+  const std::string whole = path("whole.safetensors"), before = bytes_of(whole);
+  const std::string read = path("queries.safetensors"), queries = bytes_of(read), said = "it is to be read";
+  refused(attribute("saliency", "queries.safetensors", {"--input", read}), said);
+  refused(attribute("saliency", "no.safetensors", {"--input", read, "--cascade", read}), said);
+  refused({"explain", "--run", path("ganmex"), "--input", read, "--output", path("./queries.safetensors")}, said);
+  refused({"attribution-panel", whole, "--output", whole}, said);
+  const Arguments measure = {"evaluate-attributions", whole, "--classifier", path("classifier")};
+  const auto measured = [&](const Arguments& more) {
+    Arguments arguments = measure;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  refused(measured({"--json", whole}), said);
+  refused(measured({"--annotations", read, "--markdown", read}), said);
+  refused(measured({"--json", path("no.safetensors"), "--markdown", path("no.safetensors")}), "two things");
+  refused(attribute("saliency", "no.safetensors", {"--cascade", path("no.safetensors")}), "two things");
+  EXPECT_TRUE(bytes_of(whole) == before && bytes_of(read) == queries);
+}
+
 TEST_F(Attributions, AreMeasuredWhoeverMadeThem) {
   require(
       attribute("integrated-gradients", "ig.safetensors", {"--images", "6", "--against", "runner-up", "--steps", "8"}));
   const TensorFile made = read_safetensors(path("ig.safetensors"), reference_device());
   TensorFile bare, marks;
   bare.tensors = {{"input", made.at("input")}, {"attribution", made.at("input")}};
+  bare.metadata = {{"method", "this | that"}};
   write_safetensors(path("bare.safetensors"), bare);
   marks.tensors["annotations"] = Tensor::full({6, 12, 12, 1}, 1, DType::u8, reference_device());
   write_safetensors(path("marks.safetensors"), marks);
@@ -281,7 +325,8 @@ TEST_F(Attributions, AreMeasuredWhoeverMadeThem) {
   const nlohmann::json files = nlohmann::json::parse(text)["files"];
   ASSERT_EQ(files.size(), 2U);
   EXPECT_EQ(files[0]["label"], "integrated-gradients, zero");
-  EXPECT_EQ(files[1]["label"], "bare");
+  EXPECT_EQ(files[1]["label"], "this | that");
+  EXPECT_THAT(bytes_of(path("table.md")), HasSubstr("\n| this \\| that | 6 |"));
   for (const AttributionFigure& figure : attribution_figures())
     EXPECT_TRUE(files[0][figure.key].is_number()) << figure.key;
   EXPECT_TRUE(files[1]["faithfulness"].is_number() && files[1]["baseline_distance"].is_null());
