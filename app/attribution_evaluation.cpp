@@ -40,11 +40,11 @@ std::string in_a_cell(const std::string& text) {
 Figure aopc(const Subject& of, std::optional<std::int64_t> steps) {
   const std::int64_t features = of.file.attribution.size() / of.file.attribution.shape()[0];
   if (steps) steps = std::min(*steps, features);
-  return mean(metrics::aopc(of.classifier, of.file.input, of.question, of.file.attribution, steps).area);
+  return mean(metrics::aopc(of.classifier, of.file.input, of.file.question, of.file.attribution, steps).area);
 }
 
 Figure aospc(const Subject& of) {
-  return mean(metrics::aospc(of.classifier, of.file.input, of.question, of.file.attribution, of.seed).curve.area);
+  return mean(metrics::aospc(of.classifier, of.file.input, of.file.question, of.file.attribution, of.seed).curve.area);
 }
 
 Figure deletion(const Subject& of) {
@@ -54,11 +54,12 @@ Figure deletion(const Subject& of) {
 
 Figure faithfulness(const Subject& of) {
   const Tensor baseline = of.file.baselines.defined() ? of.file.baseline() : of.file.input.zeros_like();
-  return mean(metrics::faithfulness(of.classifier, of.file.input, of.question, of.file.attribution, baseline));
+  return mean(metrics::faithfulness(of.classifier, of.file.input, of.file.question, of.file.attribution, baseline));
 }
 
 Figure monotonicity(const Subject& of) {
-  return mean(metrics::monotonicity(of.classifier, of.file.input, of.question, of.file.attribution, of.replacements));
+  return mean(
+      metrics::monotonicity(of.classifier, of.file.input, of.file.question, of.file.attribution, of.replacements));
 }
 
 Figure inverse_localisation(const Subject& of) {

@@ -13,11 +13,10 @@ namespace counterfoil::app {
 /// What the figures of attributions are measured with.
 struct AttributionSubject {
   nn::Classifier& classifier;
-  const AttributionFile& file;
-  const nn::Question& question;  ///< the file's, its classes filled in
-  Tensor decisions;              ///< i32 [N]
-  Tensor replacements;           ///< [M,H,W,C], images of the data
-  Tensor annotations;            ///< [N,H,W,1], undefined where there are none
+  const AttributionFile& file;  ///< its question has its classes
+  Tensor decisions;             ///< i32 [N]
+  Tensor replacements;          ///< [M,H,W,C], images of the data
+  Tensor annotations;           ///< [N,H,W,1], undefined where there are none
   std::uint64_t seed;
 };
 

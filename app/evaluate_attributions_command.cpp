@@ -42,6 +42,15 @@ void check_fits(const AttributionFile& file, const ClassifierRun& run, const std
   }
 }
 
+// What the file leaves open. Throws Error when the classifier cannot answer it.
+void fill_question(AttributionFile& file, nn::Classifier& classifier, const std::string& scale) {
+  nn::Question& question = file.question;
+  if (!question.classes.defined()) question.classes = classifier.decisions(file.input);
+  if (!scale.empty())
+    question.scale = scale == "logits" ? nn::Question::Scale::logits : nn::Question::Scale::probabilities;
+  (void)nn::scores(classifier, file.input, question);
+}
+
 void print(const AttributionEvaluation& evaluation) {
   fmt::print("{} ({}, {} images)\n", evaluation.file, evaluation.label, evaluation.images);
   for (const auto& [key, value] : evaluation.figures) {
@@ -60,29 +69,32 @@ int evaluate_attributions_command(const EvaluateAttributionsArguments& arguments
   const auto seed = static_cast<std::uint64_t>(arguments.seed);
   const Tensor replacements = draw_replacements(run, arguments.classifier, seed, device);
   const Tensor annotations = arguments.annotations.empty() ? Tensor() : read_annotations(arguments.annotations, device);
+  std::vector<AttributionFile> files;  // all before the first is measured, so that what is wrong is said at once
+  for (const std::filesystem::path& name : arguments.files) {
+    files.push_back(read_attributions(name, device));
+    try {
+      check_fits(files.back(), run, arguments.classifier, annotations);
+      fill_question(files.back(), *run.classifier, arguments.scale);
+    } catch (const Error& error) {
+      fail("{}: {}", name.string(), error.what());
+    }
+  }
   std::vector<AttributionEvaluation> evaluations;
-  const std::int64_t figures = std::ssize(arguments.files) * std::ssize(attribution_figures());
+  const std::int64_t figures = std::ssize(files) * std::ssize(attribution_figures());
   std::int64_t done = 0;
   Progress progress(0, figures, 0, {}, "figure");
   const auto measured = [&] {
     if (++done < figures) progress.step(done, {});
   };
-  for (const std::filesystem::path& name : arguments.files) {
-    const AttributionFile file = read_attributions(name, device);
-    nn::Question question = file.question;
+  for (std::size_t i = 0; i < files.size(); ++i) {
     try {
-      check_fits(file, run, arguments.classifier, annotations);
-      const Tensor decisions = run.classifier->decisions(file.input);
-      if (!question.classes.defined()) question.classes = decisions;
-      if (!arguments.scale.empty()) {
-        question.scale = arguments.scale == "logits" ? nn::Question::Scale::logits : nn::Question::Scale::probabilities;
-      }
       evaluations.push_back(evaluate_attributions(
-          {*run.classifier, file, question, decisions, replacements, annotations, seed}, measured));
+          {*run.classifier, files[i], run.classifier->decisions(files[i].input), replacements, annotations, seed},
+          measured));
     } catch (const Error& error) {
-      fail("{}: {}", name.string(), error.what());
+      fail("{}: {}", arguments.files[i].string(), error.what());
     }
-    evaluations.back().file = name.string();
+    evaluations.back().file = arguments.files[i].string();
   }
   if (!arguments.json.empty()) write_text_atomically(arguments.json, to_json(evaluations));
   if (!arguments.markdown.empty()) write_text_atomically(arguments.markdown, to_markdown(evaluations));

@@ -350,6 +350,10 @@ TEST_F(Attributions, AreMeasuredWhoeverMadeThem) {
   bare.tensors["classes"] = Tensor::full({6}, 3, DType::i32, reference_device());
   write_safetensors(path("wrong.safetensors"), bare);
   refused(measured("wrong.safetensors"), "class 3, expected 0 to 2");
+  Arguments both =
+      measured("bare.safetensors");  // nothing is measured, of which progress would speak, before all are read
+  both.insert(both.begin() + 2, path("wrong.safetensors"));
+  refused(both, "wrong.safetensors: score: the classes explained");
   bare.tensors["attribution"] = Tensor::zeros({6, 12, 11, 1}, DType::f32, reference_device());
   write_safetensors(path("wrong.safetensors"), bare);
   refused(measured("wrong.safetensors"), "'attribution': expected f32");
