@@ -10,13 +10,13 @@
 namespace counterfoil::metrics {
 namespace {
 
-constexpr std::int64_t kCopiesAtOnce = 128, kElementsAtOnce = std::int64_t{1} << 22;
+constexpr std::int64_t kCopiesAtOnce = 128;
 
 }  // namespace
 
 Tensor measure_along(const Tensor& x, std::int64_t steps, const Perturb& perturb, const Measure& measure) {
   const std::int64_t images = x.shape()[0], elements = x.size() / images;
-  const std::int64_t at_once = std::clamp<std::int64_t>(kElementsAtOnce / elements, 1, kCopiesAtOnce);
+  const std::int64_t at_once = nn::images_at_once(x.shape(), kCopiesAtOnce);
   std::vector<double> measured;
   for (std::int64_t n = 0; n < images; ++n) {
     std::vector<double> pixels = slice(x, 0, n, n + 1).to_doubles();

@@ -10,8 +10,7 @@
 namespace counterfoil::nn {
 namespace {
 
-constexpr std::int64_t kScoredAtOnce = 256;  // images, without a tape
-constexpr std::int64_t kDerivedAtOnce = 64;  // with one
+constexpr std::int64_t kDerivedAtOnce = 64;  // images on a tape
 
 void check_classes(const Tensor& classes, std::int64_t images, int count, const char* what) {
   if (classes.dtype() != DType::i32 || classes.shape() != Shape{images}) {
@@ -59,6 +58,12 @@ Question Question::copies(std::int64_t n, std::int64_t count) const {
   return rows(n, n + 1).gather(std::vector<std::int32_t>(static_cast<std::size_t>(count), 0));
 }
 
+std::int64_t images_at_once(const Shape& images, std::int64_t most) {
+  constexpr std::int64_t kFeatures = std::int64_t{1} << 22;
+  const std::int64_t features = images.size() / std::max<std::int64_t>(images[0], 1);
+  return std::clamp<std::int64_t>(kFeatures / std::max<std::int64_t>(features, 1), 1, most);
+}
+
 Question why_decided(Classifier& classifier, const Tensor& x) {
   return {.classes = classifier.decisions(x)};
 }
@@ -84,13 +89,13 @@ Variable score(Classifier& classifier, const Variable& x, const Question& questi
 
 Tensor scores(Classifier& classifier, const Tensor& x, const Question& question) {
   const NoGrad no_grad;
-  return in_parts(x.shape()[0], kScoredAtOnce, [&](std::int64_t begin, std::int64_t end) {
+  return in_parts(x.shape()[0], images_at_once(x.shape()), [&](std::int64_t begin, std::int64_t end) {
     return score(classifier, slice(x, 0, begin, end), question.rows(begin, end)).value();
   });
 }
 
 Tensor score_gradients(Classifier& classifier, const Tensor& x, const Question& question, const BackwardRules* rules) {
-  return in_parts(x.shape()[0], kDerivedAtOnce, [&](std::int64_t begin, std::int64_t end) {
+  return in_parts(x.shape()[0], images_at_once(x.shape(), kDerivedAtOnce), [&](std::int64_t begin, std::int64_t end) {
     const Variable part = Variable::leaf(slice(x, 0, begin, end));
     const Variable total = sum(score(classifier, part, question.rows(begin, end)));
     return grad({total}, {part}, {.rules = rules}).front().value();

@@ -21,6 +21,9 @@ struct Question {
   Question copies(std::int64_t n, std::int64_t count) const;
 };
 
+/// How many images like these, [N,H,W,C], are made and classified at a time: `most`, or fewer where they are large.
+std::int64_t images_at_once(const Shape& images, std::int64_t most = 256);
+
 /// Why the class that is decided? One against all.
 Question why_decided(Classifier& classifier, const Tensor& x);
 

@@ -12,7 +12,7 @@
 namespace counterfoil::methods {
 namespace {
 
-constexpr std::int64_t kPairsAtOnce = 32;
+constexpr std::int64_t kImagesAtOnce = 64;  // two of each pair
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
   return binary(BinaryOp::add, a, b);
@@ -312,12 +312,13 @@ Attribution DeepLift::compute(const AttributionCall& call) const {
   const double limit = call.x.dtype() == DType::f32 ? std::max(threshold, 0x1p-20) : threshold;
   const Shape& shape = call.x.shape();
   const std::int64_t count = call.baselines.shape().rank() == 5 ? call.baselines.shape()[1] : 1;
+  const std::int64_t at_once = std::max<std::int64_t>(nn::images_at_once(shape, kImagesAtOnce) / 2, 1);
   const Tensor sets = call.baselines.reshape({shape[0], count, shape[1], shape[2], shape[3]});
   const Tensor values = of_each(shape[0], [&](std::int64_t n) {
     const Tensor image = slice(call.x, 0, n, n + 1), its = slice(sets, 0, n, n + 1);
     Tensor total = image.zeros_like();
-    for (std::int64_t begin = 0; begin < count; begin += kPairsAtOnce) {
-      const std::int64_t pairs = std::min(kPairsAtOnce, count - begin);
+    for (std::int64_t begin = 0; begin < count; begin += at_once) {
+      const std::int64_t pairs = std::min(at_once, count - begin);
       const Shape together = shape.with(0, pairs);
       const Tensor part = slice(its, 1, begin, begin + pairs).reshape(together);
       total = total + sum_against(call.classifier, broadcast_to(image, together), part,

@@ -81,7 +81,7 @@ Attribution Lime::compute(const AttributionCall& call) const {
         call.baselines.defined() ? slice(call.baselines, 0, n, n + 1) : segment_means(image, labels, count);
     const std::vector<double> states = draw_states(samples, count, call.seed, call.place(n));
     const std::vector<double> scores =
-        copy_scores(call.classifier, call.question, n, samples, perturbed_at_once(shape), [&](auto begin, auto end) {
+        copy_scores(call.classifier, call.question, n, samples, nn::images_at_once(shape), [&](auto begin, auto end) {
           Replaced replaced(end - begin, shape);
           for (std::int64_t i = begin; i < end; ++i) {
             for (std::int64_t p = 0; p < pixels; ++p) {

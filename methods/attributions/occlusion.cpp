@@ -22,7 +22,7 @@ Attribution Occlusion::compute(const AttributionCall& call) const {
     // The first copy is the image itself, the others have a window each.
     const std::vector<double> scores =
         copy_scores(call.classifier, call.question, n, static_cast<std::int64_t>(windows.size()) + 1,
-                    perturbed_at_once(shape), [&](std::int64_t begin, std::int64_t end) {
+                    nn::images_at_once(shape), [&](std::int64_t begin, std::int64_t end) {
                       Replaced replaced(end - begin, shape);
                       for (std::int64_t i = std::max<std::int64_t>(begin, 1); i < end; ++i)
                         replaced.mark(i - begin, windows[static_cast<std::size_t>(i - 1)]);

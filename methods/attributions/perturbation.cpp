@@ -63,12 +63,6 @@ std::vector<double> mean_over_windows(const Shape& images, const std::vector<Win
   return sums;
 }
 
-std::int64_t perturbed_at_once(const Shape& images) {
-  constexpr std::int64_t kMostImages = 256, kMostFeatures = std::int64_t{1} << 22;
-  return std::clamp<std::int64_t>(kMostFeatures / std::max<std::int64_t>(images[1] * images[2] * images[3], 1), 1,
-                                  kMostImages);
-}
-
 Replaced::Replaced(std::int64_t copies, const Shape& images)
     : shape_(images.with(0, copies)), marks_(static_cast<std::size_t>(shape_.size()), 0.0F) {}
 

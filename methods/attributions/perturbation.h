@@ -26,9 +26,6 @@ std::vector<Window> windows_over(const Shape& images, std::int64_t height, std::
 std::vector<double> mean_over_windows(const Shape& images, const std::vector<Window>& windows,
                                       const std::vector<double>& worth);
 
-/// How many images of this shape are made and classified at a time.
-std::int64_t perturbed_at_once(const Shape& images);
-
 /// Which features of R copies of an image are replaced: none at first.
 class Replaced {
  public:

@@ -161,7 +161,7 @@ Attribution PredictionDifference::compute(const AttributionCall& call) const {
     const std::vector<double> whole = odds.probabilities(image);
     // p(c | x_\i): the mean over a window's samples, eq. 3
     std::vector<double> unknown(2 * windows.size(), 0);
-    const std::int64_t at_once = perturbed_at_once(shape);
+    const std::int64_t at_once = nn::images_at_once(shape);
     for (std::int64_t begin = 0; begin < drawn.count(); begin += at_once) {
       const std::vector<double> part =
           odds.probabilities(drawn.images(begin, std::min(begin + at_once, drawn.count())));

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "autograd/pointwise.h"
+#include "autograd/reduction.h"
 #include "autograd/shaping.h"
 #include "kernels/error.h"
 #include "tests/nn/golden.h"
@@ -75,6 +76,26 @@ TEST(Score, GradientsAreEachImagesOwnAndFollowRules) {
       {"square", [](const Node&, const Variable& d_y, const Needs&) -> Variables { return {d_y * 0.5}; }}};
   EXPECT_EQ(score_gradients(f, x, question, &rules).to_doubles()[2], 0);
   EXPECT_EQ(score_gradients(f, x, question, &rules).to_doubles()[3], 0.5);
+}
+
+TEST(Score, FewLargeImagesAreTakenAtOnce) {
+  class Sums final : public Classifier {
+   public:
+    Variable logits(const Variable& x) override {
+      most = std::max(most, x.shape()[0]);
+      return sum(flatten(x), {1});
+    }
+    int class_count() const override { return 2; }
+    bool single_logit() const override { return true; }
+    std::int64_t most = 0;
+  } f;
+  const Tensor large = Tensor::full(Shape{5, 1024, 1024, 2}, 0.5, DType::f32, cpu_device());
+  const Question question{Tensor::full(Shape{5}, 1, DType::i32, cpu_device())};
+  EXPECT_THAT(scores(f, large, question).to_doubles(), testing::Each(testing::DoubleNear(1024 * 1024, 1)));
+  EXPECT_EQ(score_gradients(f, large, question).shape(), large.shape());
+  EXPECT_EQ(f.most, 2);
+  EXPECT_EQ(images_at_once({1, 28, 28, 1}, 64), 64);
+  EXPECT_EQ(images_at_once({1, 4096, 4096, 3}, 64), 1);
 }
 
 TEST(Score, QuestionsAreTakenApart) {
