@@ -147,9 +147,9 @@ TEST(EndToEndMgen, TakesTheStrokeAway) {
   config.blur_sigma = 20;  // a narrow blur of a closed ring is still closed
   config.mask_sigma = 0.5;
   config.area_power = 1;
-  config.weight_area = 24;
+  config.weight_area = 16;
   Mgen mgen(config, strokes.classifier(), strokes.train_closed(), 1, cpu_device());
-  for (int step = 0; step < 600; ++step) mgen.train_step();
+  for (int step = 0; step < 1200; ++step) mgen.train_step();
   const Explanation explanation = mgen.explain(strokes.test_images());
   EXPECT_LE(strokes.agreement(explanation.at("counterfactual")), 0.2);
   EXPECT_GE(strokes.mass_inside(explanation.at("map")), 1.5 * strokes.area_inside());
