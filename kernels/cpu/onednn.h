@@ -69,7 +69,8 @@ struct MatrixProblem {
   bool operator==(const MatrixProblem&) const = default;
 };
 
-/// On the calling thread.
+/// On the calling thread. Generated code (oneDNN 2.6.3) keeps the stack register in a workspace on the heap meanwhile,
+/// so a handler of a signal that this thread may take needs a stack of its own: sigaltstack and SA_ONSTACK.
 void matrix_product(const MatrixProblem& problem, float* y, const float* a, const float* b);
 
 /// The same for operands in bf16.
